@@ -1,0 +1,1 @@
+"""Plugins: one host or sink a module."""

@@ -1,0 +1,1 @@
+"""See what happens on your AI copilot's WebSockets."""

@@ -1,0 +1,46 @@
+"""A batch: consecutive events of one writer with the rollup deltas they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from .aggregation import Deltas, aggregate
+from .events import AnalyticsEvent
+
+__all__ = ["Batch"]
+
+
+class Batch:
+    """Events of one writer in rising sequence, and what they add to every rollup.
+
+    Attributes:
+        writer: the writer's id.
+        events: at least one event, in rising sequence.
+    """
+
+    def __init__(self, writer: str, events: Sequence[AnalyticsEvent]) -> None:
+        self.writer = writer
+        self.events = events
+
+    @property
+    def first(self) -> int:
+        """The first event's sequence."""
+        return self.events[0].sequence
+
+    @property
+    def last(self) -> int:
+        """The last event's sequence."""
+        return self.events[-1].sequence
+
+    @cached_property
+    def deltas(self) -> Deltas:
+        """What the events add to every rollup; computed once."""
+        return aggregate(self.events)
+
+    def after(self, sequence: int) -> Batch | None:
+        """Return the part of the batch after a sequence; None if nothing is."""
+        if sequence < self.first:
+            return self
+        rest = [event for event in self.events if event.sequence > sequence]
+        return Batch(self.writer, rest) if rest else None

@@ -1,0 +1,150 @@
+"""The store's contract: what every store promises, ours and a third party's.
+
+Stores are synchronous: the recorder calls `write` in its own thread, the service asks its questions
+in worker threads, and nothing here ever runs on an event loop. Methods may be called from several
+threads at once, except that `write` is called from one thread at a time per writer.
+
+`copilot_analytics.testing` has the suite that a store must pass.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from ..batch import Batch
+from ..distinct import Distinct
+from ..events import AnalyticsEvent
+from ..periods import DateRange
+from ..rollups import Pattern, Rollup, RollupKey, RollupKind
+
+__all__ = ["Snapshot", "Store"]
+
+
+class Snapshot(Protocol):
+    """One day as the store holds it: its events and its rollups, consistent with each other."""
+
+    def events(self) -> Iterator[AnalyticsEvent]:
+        """Yield the day's events that are still kept, in order, without holding them all."""
+        ...
+
+    def rollups(self) -> Iterator[tuple[RollupKey, Rollup]]:
+        """Yield every rollup of the day and of its hours, in any order."""
+        ...
+
+    def distinct(self) -> Iterator[tuple[RollupKey, Distinct]]:
+        """Yield the distinct users of every rollup of the day that counts them."""
+        ...
+
+
+class Store(ABC):
+    """Keeps events and rollups, and reads rollups back.
+
+    Ranges are inclusive days in UTC. Nothing read scans events except `snapshot`.
+    All methods but `url` and `close` raise `StoreUnavailableError` where a later call may succeed
+    and `StoreError` where it will not.
+    """
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it is, without credentials; shown in messages."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Open or create it; idempotent. `write` and the reads open it by themselves.
+
+        Raises:
+            StoreUnavailableError: it cannot be reached, or not be written to.
+            StoreSchemaError: its schema is newer than this code.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release it; idempotent; never raises. A later call opens it again."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> None:
+        """Add the batch's events and its rollup deltas, once.
+
+        The effect is exactly-once by the batch's writer and sequence: events up to the highest
+        sequence that this writer has written are skipped, also when the batch is cut elsewhere.
+        A writer's batches come in rising order. It is all or nothing: after an error, also after
+        the death of the process in the middle, either the whole batch is there or none of it.
+        A write to a day that has ended, or ends within a minute, raises that day's generation.
+        """
+
+    @abstractmethod
+    def totals(
+        self,
+        kind: RollupKind,
+        range: DateRange,
+        dimensions: Collection[str] | None = None,
+        *,
+        detail: bool = False,
+    ) -> dict[str, Rollup]:
+        """Return each dimension's daily rollups of the range, summed.
+
+        Args:
+            kind: which rollups.
+            range: which days.
+            dimensions: only these; None means all that have any.
+            detail: with every counter; else only the headline counters (`HEADLINES`).
+        """
+
+    @abstractmethod
+    def series(
+        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+    ) -> dict[str, Rollup]:
+        """Return one dimension's rollups with every counter, by period, only where there is one.
+
+        Args:
+            kind: which rollups; hours are kept for the activity kind only.
+            dimension: whose.
+            range: which days.
+            hourly: by hour instead of by day.
+        """
+
+    @abstractmethod
+    def distinct(
+        self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
+    ) -> dict[str, Distinct]:
+        """Return each dimension's distinct users over the range; a missing one has none."""
+
+    @abstractmethod
+    def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
+        """Return the lifetime rows of error patterns; unknown ones are missing."""
+
+    @abstractmethod
+    def generations(self, range: DateRange) -> int:
+        """Return a number that changes when a day of the range is written to after it ended.
+
+        Days that have not ended do not count: what is cached for them lives seconds anyway.
+        """
+
+    @abstractmethod
+    def snapshot(self, day: dt.date) -> AbstractContextManager[Snapshot]:
+        """Return one day's events and rollups, read as of one moment; for recounts."""
+
+    @abstractmethod
+    def statistics(self) -> Mapping[str, int]:
+        """Return figures for an operator, by camelCase name: at least `events` and `bytes`.
+
+        `events` may be an estimate on a remote store.
+        """
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

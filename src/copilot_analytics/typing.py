@@ -1,0 +1,58 @@
+"""Type aliases and the protocols of what users hand in: ASGI, clocks, identity."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+__all__ = [
+    "ASGIApp",
+    "Clock",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "SystemClock",
+]
+
+Scope = MutableMapping[str, Any]
+"""An ASGI connection scope."""
+
+Message = MutableMapping[str, Any]
+"""An ASGI message."""
+
+Receive = Callable[[], Awaitable[Message]]
+"""Awaits the next ASGI message from the client."""
+
+Send = Callable[[Message], Awaitable[None]]
+"""Sends an ASGI message to the client."""
+
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI 3 application."""
+
+
+class Clock(Protocol):
+    """Where times come from; tests and the demo's back-dated month bring their own."""
+
+    def now_ms(self) -> int:
+        """Return the wall time in epoch milliseconds, UTC."""
+        ...
+
+    def monotonic_ms(self) -> float:
+        """Return a time in milliseconds that never goes back; only differences mean anything."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    __slots__ = ()
+
+    def now_ms(self) -> int:
+        """Return the wall time in epoch milliseconds, UTC."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_ms(self) -> float:
+        """Return `time.perf_counter` in milliseconds."""
+        return time.perf_counter() * 1000.0
