@@ -2,9 +2,9 @@
 
 An `Observation` is what a tracker or the application says it saw: unchecked, never stored.
 Admission (`admission.py`) turns it into an `AnalyticsEvent`: bounded, redacted, numbered, the form
-that every store keeps. Metadata is a closed set of keys per event type, the table `METADATA_KEYS`; in Python
-they are snake_case, stored and exported they are camelCase, and that table is the only place that
-maps one to the other.
+that every store keeps. Metadata is a closed set of keys per event type, the table `METADATA_KEYS`;
+in Python they are snake_case, stored and exported they are camelCase, and that table is the only
+place that maps one to the other.
 """
 
 from __future__ import annotations
