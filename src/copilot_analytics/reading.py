@@ -1,0 +1,136 @@
+"""The questions as coroutines: each runs in a worker thread, never on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from .answers import Answers
+from .periods import DateRange
+from .queries import (
+    CommandStats,
+    Dashboard,
+    ErrorPattern,
+    Export,
+    ExportFormat,
+    ExportSection,
+    Interval,
+    Metric,
+    PopularCommand,
+    TimeSeries,
+    UserActivity,
+)
+from .stores.base import Store
+from .typing import Clock
+
+__all__ = ["Questions"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_READERS = 4
+"""Threads that answer at once; they are our own, so that a host's full default executor never
+delays an answer, nor our questions the host's work."""
+
+
+class Questions:
+    """Asks a store's rollups, see `Answers`; all coroutines.
+
+    Cancelling one abandons its answer; the read itself ends in its thread.
+
+    Args:
+        store: where the rollups are; not owned.
+        clock: tells today.
+        stored_user_id: maps a user's id to the one that is stored (a pseudonym, if configured).
+        rollup_retention_days: how many days of rollups are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        stored_user_id: Callable[[str], str],
+        rollup_retention_days: int = 800,
+    ) -> None:
+        self._answers = Answers(store, clock, rollup_retention_days=rollup_retention_days)
+        self._clock = clock
+        self._stored_user_id = stored_user_id
+        # Threads start with the first question.
+        self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="copilot-analytics-read")
+
+    def range(self, start: str | None = None, end: str | None = None) -> DateRange:
+        """Return a range of UTC days; a missing end is today, a missing start 29 days before it.
+
+        Raises:
+            QuestionError: a date is no `YYYY-MM-DD`, start is after end, or it is too long.
+        """
+        return DateRange.of(start, end, now_ms=self._clock.now_ms())
+
+    async def dashboard(self, range: DateRange, *, top: int = 5) -> Dashboard:
+        """See `Answers.dashboard`."""
+        return await self._ask(self._answers.dashboard, range, top=top)
+
+    async def command_stats(self, name: str, range: DateRange) -> CommandStats:
+        """See `Answers.command_stats`."""
+        return await self._ask(self._answers.command_stats, name, range)
+
+    async def popular_commands(
+        self, range: DateRange, *, limit: int = 10
+    ) -> tuple[PopularCommand, ...]:
+        """See `Answers.popular_commands`."""
+        return await self._ask(self._answers.popular_commands, range, limit=limit)
+
+    async def error_patterns(
+        self, range: DateRange, *, error_type: str | None = None, limit: int = 10
+    ) -> tuple[ErrorPattern, ...]:
+        """See `Answers.error_patterns`."""
+        return await self._ask(
+            self._answers.error_patterns, range, error_type=error_type, limit=limit
+        )
+
+    async def user_activity(self, user_id: str, range: DateRange) -> UserActivity:
+        """Return what a user did, by the id the application knows; see `Answers.user_activity`."""
+        return await self._ask(self._answers.user_activity, self._stored_user_id(user_id), range)
+
+    async def time_series(
+        self,
+        metric: Metric,
+        range: DateRange,
+        *,
+        interval: Interval = Interval.DAY,
+        command: str | None = None,
+        intent: str | None = None,
+        error_type: str | None = None,
+    ) -> TimeSeries:
+        """See `Answers.time_series`."""
+        return await self._ask(
+            self._answers.time_series,
+            metric,
+            range,
+            interval=interval,
+            command=command,
+            intent=intent,
+            error_type=error_type,
+        )
+
+    async def export(
+        self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
+    ) -> Export:
+        """See `Answers.export`."""
+        return await self._ask(self._answers.export, range, format, section)
+
+    async def generations(self, range: DateRange) -> int:
+        """See `Answers.generations`."""
+        return await self._ask(self._answers.generations, range)
+
+    def close_readers(self) -> None:
+        """End the threads once they are idle; idempotent; later questions raise RuntimeError."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        call = functools.partial(question, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
