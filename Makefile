@@ -1,0 +1,125 @@
+# Every workflow of the project; .ci/run calls these same targets.
+# `make` alone lists them. Each does its own set-up, in virtual environments under this folder.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first of these that is Python 3.11 or newer makes the environments.
+PYTHON ?= python3.13 python3.12 python3.11 python3
+ARGS ?=
+
+SDL := graphql_schema/schema.graphql
+WHEEL_VENV := .venv-wheel
+CONSTRAINTS_VENV := .venv-constraints
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+export PIP_QUIET := 1
+export PIP_ROOT_USER_ACTION := ignore
+export PIP_USER := 0
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check wheel-test sdl sdl-check bench constraints clean distclean
+
+help: ## List the targets
+	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.product ## Run a sample copilot, simulated users and their dashboard (ARGS="--once": and end)
+	@$(BIN)/copilot-analytics demo $(ARGS)
+
+test: $(VENV)/.development ## Run the tests (ARGS go to pytest)
+	@$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.development ## Lint, formatting, types (mypy, pyright), import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+# The tests run in the unpacked sdist, whose packages are deleted: they can only find the installed wheel.
+wheel-test: $(VENV)/.development ## Build the sdist and from it the wheel; test that wheel without the sources
+	@rm -rf build $(WHEEL_VENV)
+	@mkdir -p build/sdist
+	@$(BIN)/python -m build --no-isolation --outdir build/dist >build/log 2>&1 || { cat build/log >&2; exit 1; }
+	@tar -xzf build/dist/*.tar.gz -C build/sdist --strip-components 1
+	@rm -rf build/sdist/src build/sdist/plugins build/sdist/graphql_schema/copilot_analytics_graphql
+	@$(call make_venv,$(WHEEL_VENV))
+	@$(WHEEL_VENV)/bin/python -m pip install --constraint constraints.txt --group dev "$$(echo build/dist/*.whl)[all]"
+	@echo "Testing $$(echo build/dist/*.whl) without the sources"
+	@cd build/sdist && ../../$(WHEEL_VENV)/bin/pytest -o pythonpath= $(ARGS)
+
+sdl: $(VENV)/.product ## Write graphql_schema/schema.graphql from the code
+	@$(print_sdl) >$(SDL).new || { rm -f $(SDL).new; exit 1; }
+	@mv $(SDL).new $(SDL)
+
+sdl-check: $(VENV)/.product ## Fail when graphql_schema/schema.graphql is not what the code says
+	@mkdir -p build
+	@$(print_sdl) >build/schema.graphql
+	@diff -u $(SDL) build/schema.graphql || { echo '$(SDL) is stale: run `make sdl` and commit it.' >&2; exit 1; }
+
+bench: $(VENV)/.development ## Run every benchmark (ARGS go to each)
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+# By the oldest Python supported: it needs the most back-ports, and newer ones run what it runs.
+constraints: PYTHON := python3.11
+constraints: ## Pin what a fresh environment resolves to today in constraints.txt
+	@rm -rf $(CONSTRAINTS_VENV)
+	@$(find_python); "$$python" -m venv $(CONSTRAINTS_VENV)
+	@$(CONSTRAINTS_VENV)/bin/python -m pip install --upgrade pip
+	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all]' --group dev
+	@{ echo '# Exact versions for a repeatable environment. Written by `make constraints`, never by hand.'; \
+		$(CONSTRAINTS_VENV)/bin/python -m pip freeze --all --exclude-editable --exclude setuptools; \
+	} >constraints.new
+	@if grep -n '://' constraints.new; then echo 'constraints.new names an address.' >&2; exit 1; fi
+	@mv constraints.new constraints.txt
+	@rm -rf $(CONSTRAINTS_VENV)
+
+clean: ## Remove what was built and cached
+	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV)
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
+	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the virtual environment, too
+	@rm -rf $(VENV)
+
+# What `demo` needs. Both stamps lie in the environment, so that set-up goes where it goes.
+$(VENV)/.product: pyproject.toml constraints.txt
+	@echo 'Setting up $(VENV) (once; about a minute) …' >&2
+	@$(call make_venv,$(VENV))
+	@$(BIN)/python -m pip install --constraint constraints.txt --build-constraint constraints.txt --editable '.[all]'
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.product
+	@echo 'Adding the development tools …' >&2
+	@$(BIN)/python -m pip install --constraint constraints.txt --group dev
+	@touch $@
+
+print_sdl = $(BIN)/python -c 'from copilot_analytics_graphql import build_schema; print(build_schema().as_str())'
+
+# A new environment is repaired, never cleared: VENV may name a folder that holds something else.
+# Its pip is replaced by the pinned one because older ones know no dependency groups.
+make_venv = $(find_python); "$$python" -m venv $(1) && \
+	$(1)/bin/python -m pip install --constraint constraints.txt --upgrade pip
+
+# Sets $$python, or says in one sentence what is missing. Candidates are run, not only looked up: a
+# pyenv shim is found although its version is not active, and Debian ships a Python without ensurepip.
+find_python = python=; incomplete=; \
+	for candidate in $(PYTHON); do \
+		"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+		if "$$candidate" -c 'import ensurepip, venv' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+		incomplete=$${incomplete:-$$candidate}; \
+	done; \
+	if [ -z "$$python" ] && [ -n "$$incomplete" ]; then \
+		version=$$("$$incomplete" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "$$incomplete cannot make virtual environments: install its venv and ensurepip modules" \
+			"(Debian, Ubuntu: apt install python$$version-venv), then run make again." >&2; \
+		exit 1; \
+	elif [ -z "$$python" ]; then \
+		echo "No Python 3.11 or newer found (tried: $(PYTHON)): install one" \
+			"(Debian, Ubuntu: apt install python3 python3-venv), or name it: make PYTHON=/path/to/python3." >&2; \
+		exit 1; \
+	fi
