@@ -1,0 +1,142 @@
+"""Identifiers: ULIDs, 26 characters that sort by time.
+
+10 characters hold 48 bits of epoch milliseconds, 16 hold 80 bits that keep ids apart. Crockford's
+base 32 has no I, L, O or U, and its characters sort in ASCII order, so that ids compare as text.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+__all__ = ["MAX_TIMESTAMP", "EventIds", "new_id", "timestamp_of"]
+
+MAX_TIMESTAMP = (1 << 48) - 1
+"""The latest time an id can hold, in epoch milliseconds: the year 10889."""
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_DIGITS = {character: digit for digit, character in enumerate(_ALPHABET)}
+
+_ID_LENGTH = 26
+_TIME_LENGTH = 10
+_PAIR_BITS = 10
+_PAIR_MASK = (1 << _PAIR_BITS) - 1
+_COUNTER_BITS = 30
+_RANDOM_BITS = 50
+
+
+class _Process:
+    """Tells a forked child from its parent, which costs less than asking for the process id."""
+
+    generation = 0
+
+    @classmethod
+    def forked(cls) -> None:
+        cls.generation += 1
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_Process.forked)
+
+
+def _encode(number: int, pairs: int) -> str:
+    """Return the lowest `pairs` × 10 bits of a number, two characters for 10 bits."""
+    return "".join(
+        _PAIRS[number >> shift & _PAIR_MASK]
+        for shift in range((pairs - 1) * _PAIR_BITS, -1, -_PAIR_BITS)
+    )
+
+
+def _check_timestamp(timestamp_ms: int) -> None:
+    if not 0 <= timestamp_ms <= MAX_TIMESTAMP:
+        raise ValueError(f"an id holds times of 0..{MAX_TIMESTAMP} ms, not {timestamp_ms}")
+
+
+class EventIds:
+    """Makes the ids of events: for the same millisecond, in the order they were made.
+
+    After the time, an id has 30 bits of a counter that rises over the life of the process, and 50
+    random bits that are drawn anew for every 1,024 ids and after a fork, so that no other process
+    makes the same. The counter wraps to 0 after 1,073,741,824 ids: ids stay unique, and only two
+    ids of one millisecond on either side of the wrap sort the wrong way round.
+
+    Not thread-safe: one thread, the recorder's, makes them.
+
+    Args:
+        first: where the counter starts; only the tests of the wrap need another than 0.
+    """
+
+    __slots__ = ("_counter", "_counter_head", "_generation", "_second", "_second_head", "_tail")
+
+    def __init__(self, *, first: int = 0) -> None:
+        self._counter = first % (1 << _COUNTER_BITS)
+        self._counter_head = ""
+        self._tail = ""
+        self._generation = -1  # unlike every process's, so that the first id draws
+        self._second = -1
+        self._second_head = ""
+
+    def next(self, timestamp_ms: int) -> str:
+        """Return a new id for a time in epoch milliseconds.
+
+        Raises:
+            ValueError: the time is outside 0..`MAX_TIMESTAMP`.
+        """
+        second = timestamp_ms >> _PAIR_BITS
+        if second != self._second:
+            _check_timestamp(timestamp_ms)
+            self._second_head = _encode(second, 4)
+            self._second = second
+        counter = self._counter
+        low = counter & _PAIR_MASK
+        if low == 0 or self._generation != _Process.generation:
+            self._renew(counter)
+        self._counter = counter + 1
+        return (
+            self._second_head
+            + _PAIRS[timestamp_ms & _PAIR_MASK]
+            + self._counter_head
+            + _PAIRS[low]
+            + self._tail
+        )
+
+    def _renew(self, counter: int) -> None:
+        self._generation = _Process.generation
+        self._counter_head = _encode(counter >> _PAIR_BITS, 2)
+        self._tail = _encode(secrets.randbits(_RANDOM_BITS), 5)
+
+
+def new_id(timestamp_ms: int | None = None) -> str:
+    """Return a ULID with 80 random bits, for what is made seldom: writers and connections.
+
+    Args:
+        timestamp_ms: the time it holds, epoch milliseconds; None is now. Thread-safe.
+
+    Raises:
+        ValueError: the time is outside 0..`MAX_TIMESTAMP`.
+    """
+    if timestamp_ms is None:
+        timestamp_ms = time.time_ns() // 1_000_000
+    _check_timestamp(timestamp_ms)
+    return _encode(timestamp_ms, 5) + _encode(secrets.randbits(80), 8)
+
+
+def timestamp_of(identifier: str) -> int:
+    """Return the time that an id holds, in epoch milliseconds.
+
+    Raises:
+        ValueError: it is no id of this module.
+    """
+    try:
+        if len(identifier) != _ID_LENGTH:
+            raise KeyError(identifier)
+        digits = [_DIGITS[character] for character in identifier]
+    except KeyError:
+        raise ValueError("an id has 26 characters of Crockford's base 32") from None
+    timestamp = 0
+    for digit in digits[:_TIME_LENGTH]:
+        timestamp = timestamp << 5 | digit
+    _check_timestamp(timestamp)
+    return timestamp
