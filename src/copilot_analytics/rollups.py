@@ -115,6 +115,16 @@ class Rollup(msgspec.Struct, gc=False):
     first: int = 0
     last: int = 0
 
+    def add(self, other: Rollup) -> None:
+        """Add another rollup's counters to this one's, and widen its times to the other's."""
+        counters = self.counters
+        for name, count in other.counters.items():
+            counters[name] = counters.get(name, 0) + count
+        if other.first and (other.first < self.first or not self.first):
+            self.first = other.first
+        if other.last > self.last:
+            self.last = other.last
+
 
 class Pattern(msgspec.Struct, frozen=True, gc=False):
     """An error pattern over its whole life.

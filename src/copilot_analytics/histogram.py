@@ -1,0 +1,70 @@
+"""Mergeable histograms of durations: DDSketch's logarithmic buckets, equal in every store.
+
+A bucket i holds the durations in (γ^(i-1), γ^i] milliseconds, γ = 1.04, so that any of them is
+within 2 % of the bucket's representative value. A histogram is a mapping of bucket to count; two are
+merged by adding the counts.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping
+
+__all__ = ["MAX_BUCKET", "MAX_MS", "MIN_MS", "ZERO_BUCKET", "bucket", "quantile", "value_of"]
+
+MIN_MS = 0.001
+"""Durations up to this are in the zero bucket."""
+
+MAX_MS = 86_400_000.0
+"""24 hours; longer durations are counted as this."""
+
+_GAMMA = 1.04
+
+
+def _power(index: int) -> float:
+    # γ = 26/25; a quotient of integers is correctly rounded on every platform, `pow` and `log`
+    # are not, and a bound that differs by one bit would put a duration into another bucket.
+    return 26**index / 25**index if index >= 0 else 25**-index / 26**-index
+
+
+ZERO_BUCKET = math.ceil(math.log(MIN_MS) / math.log(_GAMMA)) - 1
+"""The bucket of no time worth speaking of, -177: one below that of the shortest other duration."""
+
+MAX_BUCKET = math.ceil(math.log(MAX_MS) / math.log(_GAMMA))
+"""The bucket of `MAX_MS`, 467."""
+
+# The upper bound of every bucket but the last, which has none.
+_BOUNDS = [MIN_MS, *map(_power, range(ZERO_BUCKET + 1, MAX_BUCKET))]
+
+
+def bucket(ms: float) -> int:
+    """Return the bucket of a duration in milliseconds; NaN and negative ones count as zero."""
+    return bisect_left(_BOUNDS, ms) + ZERO_BUCKET
+
+
+def value_of(bucket: int) -> float:
+    """Return the milliseconds that stand for a bucket: 0 for the zero bucket, else 2γ^i/(γ+1)."""
+    return 0.0 if bucket <= ZERO_BUCKET else 2.0 * _power(bucket) / (_GAMMA + 1.0)
+
+
+def quantile(counts: Mapping[int, int], q: float) -> float | None:
+    """Return the nearest-rank quantile `q` (0..1) in milliseconds, within 2 % of exact.
+
+    Args:
+        counts: durations by bucket, see `bucket`.
+        q: the share of the durations that are at most the result; 0 gives the least.
+
+    Returns:
+        The representative value of the bucket of that rank; None without durations.
+    """
+    total = sum(counts.values())
+    if total <= 0:
+        return None
+    # Rounded first, or 0.07 * 100 would be of rank 8.
+    rank = min(max(1, math.ceil(round(q * total, 6))), total)
+    for index in sorted(counts):
+        rank -= counts[index]
+        if rank <= 0:
+            return value_of(index)
+    raise AssertionError("unreachable: the counts sum to at least the rank")
