@@ -45,7 +45,7 @@ def register_and_rank(hash: int) -> tuple[int, int]:
     return hash >> _RANK_BITS, _MAX_RANK - (hash & _RANK_MASK).bit_length()
 
 
-def estimate(registers: bytes) -> float:
+def estimate(registers: bytes | bytearray) -> float:
     """Return how many hashes raised the registers, by Ertl's improved estimator.
 
     Otmar Ertl, "New cardinality estimation algorithms for HyperLogLog sketches", 2017, algorithm 6:

@@ -18,6 +18,7 @@ import msgspec
 
 __all__ = [
     "ALL_METADATA_KEYS",
+    "ANONYMOUS_PREFIX",
     "METADATA_KEYS",
     "AnalyticsEvent",
     "EndReason",
@@ -27,6 +28,9 @@ __all__ = [
     "Observation",
     "ValueKind",
 ]
+
+ANONYMOUS_PREFIX = "anonymous:"
+"""How the user ids of people who are not signed in start; they count in no number of users."""
 
 MetadataValue = str | int | float | bool
 """What a metadata value may be once admitted."""

@@ -1,7 +1,7 @@
 """Mergeable histograms of durations: DDSketch's logarithmic buckets, equal in every store.
 
-A bucket i holds the durations in (γ^(i-1), γ^i] milliseconds, γ = 1.04, so that any of them is
-within 2 % of the bucket's representative value. A histogram is a mapping of bucket to count; two are
+A bucket i holds the durations in (1.04^(i-1), 1.04^i] milliseconds, so that any of them is within
+2 % of the bucket's representative value. A histogram is a mapping of bucket to count; two are
 merged by adding the counts.
 """
 
@@ -23,9 +23,12 @@ _GAMMA = 1.04
 
 
 def _power(index: int) -> float:
-    # γ = 26/25; a quotient of integers is correctly rounded on every platform, `pow` and `log`
+    # 1.04 = 26/25; a quotient of integers is correctly rounded on every platform, `pow` and `log`
     # are not, and a bound that differs by one bit would put a duration into another bucket.
-    return 26**index / 25**index if index >= 0 else 25**-index / 26**-index
+    exponent = abs(index)
+    up: int = 26**exponent
+    down: int = 25**exponent
+    return up / down if index >= 0 else down / up
 
 
 ZERO_BUCKET = math.ceil(math.log(MIN_MS) / math.log(_GAMMA)) - 1
@@ -44,7 +47,7 @@ def bucket(ms: float) -> int:
 
 
 def value_of(bucket: int) -> float:
-    """Return the milliseconds that stand for a bucket: 0 for the zero bucket, else 2γ^i/(γ+1)."""
+    """Return the milliseconds that stand for a bucket: its harmonic middle, 2 * 1.04^i / 2.04."""
     return 0.0 if bucket <= ZERO_BUCKET else 2.0 * _power(bucket) / (_GAMMA + 1.0)
 
 
