@@ -1,0 +1,71 @@
+"""Observations as a busy copilot makes them: 20 commands, 50 error patterns, many users."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import cycle
+
+from copilot_analytics.events import EventType, Observation
+
+COMMANDS = tuple(f"command-{number:02d}" for number in range(20))
+PATTERNS = tuple(
+    (f"ErrorType{number % 5}", f"the {chr(97 + number % 26)}{chr(97 + number // 26)} step failed")
+    for number in range(50)
+)
+
+
+def observations(count: int, *, users: int, start_ms: int, end_ms: int) -> Iterator[Observation]:
+    """Yield about `count` observations, whole turns, evenly spread from start to end."""
+    source = random.Random(7)
+    names = [f"user-{number}" for number in range(users)]
+    patterns = cycle(PATTERNS)
+    turns = count // 5
+    for turn in range(turns):
+        at = start_ms + (end_ms - start_ms) * turn // turns
+        user = names[int(users * source.random())]
+        command = COMMANDS[int(20 * source.random() ** 2)]
+        conversation, connection = f"conversation-{turn // 4}", f"connection-{turn // 8}"
+
+        def seen(
+            event_type: EventType,
+            ms: int,
+            at: int = at,
+            user: str = user,
+            conversation: str = conversation,
+            connection: str = connection,
+            **metadata: object,
+        ) -> Observation:
+            return Observation(event_type, user, at + ms, conversation, connection, metadata)
+
+        took = source.lognormvariate(5, 0.8)
+        yield seen(EventType.MESSAGE_SENT, 0, message_length=40, message_bytes=120)
+        yield seen(EventType.INTENT_CLASSIFIED, 50, intent=command, confidence=0.9)
+        if turn % 10 == 9:
+            error_type, message = next(patterns)
+            yield seen(
+                EventType.ERROR_OCCURRED,
+                60,
+                error_type=error_type,
+                error_message=message,
+                command_name=command,
+            )
+            continue
+        yield seen(EventType.STREAMING_STARTED, 60, intent=command)
+        yield seen(
+            EventType.STREAMING_COMPLETED,
+            900,
+            ttft_ms=took,
+            duration_ms=840.0,
+            chunk_count=50,
+            token_count=50,
+            end_reason="completed",
+        )
+        yield seen(
+            EventType.ACTION_EXECUTED,
+            900,
+            command_name=command,
+            success=True,
+            execution_ms=took,
+            intent=command,
+        )

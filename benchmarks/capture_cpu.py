@@ -1,0 +1,91 @@
+"""Process CPU per server frame with and without the plugin, over real sockets.
+
+20 connections, each answer 53 frames; server processes restarted and interleaved (bare, plugin,
+bare, …), the plugin's writer thread included and flushed.
+
+    python benchmarks/capture_cpu.py [uvicorn|websockets] [restarts=9] [turns=60]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+
+import uvloop
+from _copilot import ANSWER, MESSAGE
+from _report import Result, ratios
+from websockets.asyncio.client import connect
+
+CONNECTIONS = 20
+BOUNDS = {"uvicorn": 1.15, "websockets": None}
+
+
+async def _talk(url: str, turns: int) -> None:
+    async with connect(url, compression=None, max_queue=None) as socket:
+        for _ in range(turns):
+            await socket.send(MESSAGE)
+            for _ in ANSWER:
+                await socket.recv()
+
+
+async def _cpu_ns(kind: str, port: int) -> int:
+    if kind == "uvicorn":
+        url = f"http://127.0.0.1:{port}/cpu"
+        return int(await asyncio.to_thread(lambda: urllib.request.urlopen(url).read()))
+    async with connect(f"ws://127.0.0.1:{port}", compression=None) as socket:
+        await socket.send("cpu")
+        return int(await socket.recv())
+
+
+async def _load(kind: str, port: int, turns: int) -> float:
+    url = f"ws://127.0.0.1:{port}/ws"
+    await asyncio.gather(*(_talk(url, 2) for _ in range(CONNECTIONS)))
+    before = await _cpu_ns(kind, port)
+    await asyncio.gather(*(_talk(url, turns) for _ in range(CONNECTIONS)))
+    await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
+    after = await _cpu_ns(kind, port)
+    return (after - before) / (CONNECTIONS * turns * len(ANSWER))
+
+
+def _run(kind: str, variant: str, turns: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                str(Path(__file__).with_name("_copilot.py")),
+                kind,
+                variant,
+                str(Path(folder) / "bench.db"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert server.stdout is not None
+            return uvloop.run(_load(kind, int(server.stdout.readline()), turns))
+        finally:
+            server.kill()
+            server.wait()
+
+
+def main(kind: str = "uvicorn", restarts: str = "9", turns: str = "60") -> int:
+    """Print the CPU per frame of both and their ratio."""
+    bare, plugin = [], []
+    for _ in range(int(restarts)):
+        bare.append(_run(kind, "bare", int(turns)))
+        plugin.append(_run(kind, "plugin", int(turns)))
+    result = Result()
+    ratio, low, high = ratios(plugin, bare)
+    result.line(f"{kind}: CPU per frame, bare (median)", sorted(bare)[len(bare) // 2], "ns")
+    result.line(f"{kind}: CPU per frame, plugin (median)", sorted(plugin)[len(plugin) // 2], "ns")
+    result.line(f"{kind}: ratio of medians", ratio, "x", BOUNDS[kind])
+    print(f"{'':<58} {low:.3f} to {high:.3f} over {restarts} interleaved restarts")
+    return result.missed
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

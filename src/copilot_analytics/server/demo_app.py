@@ -1,0 +1,61 @@
+"""The demo's server: the sample copilot at `/ws` with the plugin's two lines, GraphQL beside it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import RedirectResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from copilot_analytics_graphql import Authenticate, graphql_routes
+from copilot_analytics_plugins.starlette import AnalyticsMiddleware
+
+from ..analytics import Analytics
+from .sample_copilot import CopilotCrashError, Ending, Request
+
+__all__ = ["LIVE_SPEED", "demo_app"]
+
+LIVE_SPEED = 0.1
+"""Live answers take a tenth of the scripts' time, so that the demo is over in seconds."""
+
+
+def demo_app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
+    """Return the sample copilot's application, observed by `analytics`."""
+    app = Starlette(
+        routes=[
+            WebSocketRoute("/ws", _copilot),
+            Route("/", _home),
+            *graphql_routes(analytics, authenticate=authenticate, path="/graphql"),
+        ]
+    )
+    app.add_middleware(AnalyticsMiddleware, analytics=analytics)
+    return app
+
+
+async def _home(request: HTTPRequest) -> RedirectResponse:
+    return RedirectResponse("/graphql")
+
+
+async def _copilot(websocket: WebSocket) -> None:
+    await websocket.accept()
+    try:
+        while True:
+            message = await websocket.receive_json()
+            if isinstance(message, dict) and message.get("action") == "message":
+                await _answer(websocket, message)
+    except WebSocketDisconnect:
+        return
+
+
+async def _answer(websocket: WebSocket, message: dict[str, object]) -> None:
+    script = Request.parse(str(message.get("message", ""))).script(
+        str(message.get("conversationId", ""))
+    )
+    for step in script.steps:
+        await asyncio.sleep(step.delay_ms * LIVE_SPEED / 1000)
+        await websocket.send_json(step.frame)
+    if script.ending is Ending.HANDLER_RAISES:
+        raise CopilotCrashError(script.failure)
