@@ -56,7 +56,8 @@ def estimate(registers: bytes | bytearray) -> float:
     for rank in range(_RANK_BITS, 0, -1):
         z = 0.5 * (z + ranks[rank])
     z += REGISTERS * _sigma(ranks[0] / REGISTERS)
-    return REGISTERS * REGISTERS / (2.0 * math.log(2.0) * z)
+    # All registers at the highest rank, as only damaged data says, leave nothing to divide by.
+    return REGISTERS * REGISTERS / (2.0 * math.log(2.0) * z) if z else float(1 << 48)
 
 
 def _sigma(x: float) -> float:

@@ -47,7 +47,7 @@ def bucket(ms: float) -> int:
 
 
 def value_of(bucket: int) -> float:
-    """Return the milliseconds that stand for a bucket: its harmonic middle, 2 * 1.04^i / 2.04."""
+    """Return the milliseconds that stand for a bucket: its harmonic mean, and 0 for no time."""
     return 0.0 if bucket <= ZERO_BUCKET else 2.0 * _power(bucket) / (_GAMMA + 1.0)
 
 

@@ -5,15 +5,34 @@ last event. Counters of a kind are named here, once, for every store; a store ke
 counters (`HEADLINES`) where it can sum them over many rows cheaply, and the rest (histogram
 buckets, breakdowns) beside them. Distinct users are kept apart, see `distinct.py`.
 
-Counter names: `executions`, `execution_us` … are plain; a prefix and a dot open a family:
+Counters a kind; a name that ends in a dot opens a family, with what follows it in brackets:
 
-=========  ==================================================================
-`e.`       events by type                     `x.`  execution time, buckets
-`t.`       TTFT, buckets                      `s.`  stream duration, buckets
-`k.`       connection duration, buckets       `end.` streams by end reason
-`close.`   connections by close code          `error.` errors by type
-`c.`       confidence, 20 bins of 0.05        `command.` executions by command
-=========  ==================================================================
+`activity` (hour and day)
+    `events`, `e.`[event type]: events, and by type.
+    `messages`: MESSAGE_SENT. `clarifications`: CLARIFICATION_REQUESTED. `errors`: ERROR_OCCURRED.
+    `executions`, `failures`: ACTION_EXECUTED and ACTION_FAILED, steps included; the latter alone.
+    `execution_us`, `execution_samples`, `x.`[bucket]: how long they took, where it is known.
+    `streams`, `end.`[reason]: streams that ended, and by end reason.
+    `ttft_us`, `ttft_samples`, `t.`[bucket]: their times to first content.
+    `stream_us`, `stream_samples`, `s.`[bucket]: their durations.
+    `tokens`, `token_streams`, `token_us`: of the streams that report tokens: the tokens, their
+    number, their durations.
+    `connections`, `anonymous_connections`, `reconnects`: WEBSOCKET_CONNECTED; of these, those of
+    nobody signed in; those of users who came back.
+    `connection_us`, `connection_samples`, `k.`[bucket], `close.`[code]: how long connections
+    stayed open, and how they were closed.
+`command`
+    `executions`, `successes`, `failures`, `execution_us`, `execution_samples`, `x.`[bucket].
+    `error.`[type]: errors that name the command; they are neither executions nor among its times
+    and users.
+`intent`
+    `count`, `c.`[bin]: INTENT_CLASSIFIED; its confidence in bins 0..19 of 0.05.
+    `clarifications`, `failures`: CLARIFICATION_REQUESTED and ACTION_FAILED that name it.
+    `command.`[name]: executions that name it, by command.
+`error`, `pattern`
+    `count`: ERROR_OCCURRED.
+`user`
+    `messages`, `executions`, `failures`, `errors`, `connections`, as in `activity`.
 
 Sums of time are integers in microseconds (`…_us`), so that the order of addition never shows.
 """
@@ -107,8 +126,8 @@ class Rollup(msgspec.Struct, gc=False):
 
     Attributes:
         counters: by name; a missing one is 0.
-        first: the earliest event's time, epoch ms; 0 without events.
-        last: the latest event's time, epoch ms; 0 without events.
+        first: the earliest event's time, epoch ms; 0 without one (a command's errors are none).
+        last: the latest event's time, epoch ms; 0 without one.
     """
 
     counters: dict[str, int]

@@ -1,0 +1,239 @@
+"""Connections to one SQLite file: one that writes, a few that read, and what their errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from .._forking import renew_in_children
+from ..errors import StoreError, StoreSchemaError, StoreUnavailableError
+from ._filesystems import network_filesystem
+from ._sqlite_schema import prepare
+
+__all__ = ["Connections"]
+
+_KEPT_READERS = 4
+"""Idle read connections that are kept; as many as the service has threads."""
+
+_WAIT_SECONDS = 1.0
+"""How long one attempt waits for another process's lock; then it is tried again."""
+
+_CACHE_KIB = 16_384
+"""The writer's page cache. The index by user is written all over: with SQLite's own 2 MB every
+batch reads pages that it has just written out, which costs a tenth of the insert rate."""
+
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+"""What is left of the log after a checkpoint; a long read makes it grow meanwhile."""
+
+_READ_ONLY = "the file or its directory cannot be written to"
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: (
+        "another process holds the file's lock",
+        "it is tried again; if it stays so, end the process that holds it",
+    ),
+    sqlite3.SQLITE_LOCKED: ("a table is locked", "it is tried again"),
+    sqlite3.SQLITE_READONLY: (_READ_ONLY, "grant write access, or give another path"),
+    sqlite3.SQLITE_PERM: (_READ_ONLY, "grant write access, or give another path"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "the file cannot be opened or created",
+        "create its directory and grant write access, or give another path",
+    ),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space"),
+    sqlite3.SQLITE_IOERR: ("the disk cannot be read or written", "check the disk"),
+    sqlite3.SQLITE_NOMEM: ("there is no memory left", "give the process more"),
+    sqlite3.SQLITE_INTERRUPT: ("the statement was interrupted", "it is tried again"),
+}
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+class Connections:
+    """Opens connections when they are needed; thread-safe, and safe to fork.
+
+    Every `sqlite3.Error` inside its context managers leaves them as a `StoreError`.
+
+    Args:
+        path: the file, absolute.
+        url: how messages name it.
+        synchronous: `NORMAL` or `FULL`.
+        busy_timeout: how long to wait for another process's lock, in seconds.
+    """
+
+    def __init__(self, path: Path, url: str, *, synchronous: str, busy_timeout: float) -> None:
+        self._path = path
+        self._url = url
+        self._synchronous = synchronous
+        self._attempts = max(1, math.ceil(busy_timeout / _WAIT_SECONDS))
+        self._wait = min(busy_timeout, _WAIT_SECONDS)
+        self._forgotten: list[object] = []
+        self._reset()
+        renew_in_children(self)
+
+    def _reset(self) -> None:
+        self._writing = threading.RLock()
+        self._pooling = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._readers: list[sqlite3.Connection] = []
+        self._era = 0
+
+    def renew_in_child(self) -> None:
+        """Start afresh in a forked child.
+
+        The parent's connections are kept but never used nor closed here: SQLite would take the
+        parent's locks for its own.
+        """
+        self._forgotten += [self._writer, self._readers]
+        self._reset()
+
+    def open(self) -> None:
+        """Open the writer's connection, creating the file and its tables; idempotent."""
+        with self._writing, self._translated():
+            self._open_writer()
+
+    def close(self) -> None:
+        """Close what is idle, and what is in use as soon as it is given back; never raises."""
+        with self._writing:
+            self._discard_writer()
+        with self._pooling:
+            readers, self._readers = self._readers, []
+            self._era += 1
+        for reader in readers:
+            _close(reader)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold a write transaction: committed at the end, rolled back after an exception."""
+        with self._writing, self._translated():
+            connection = self._open_writer()
+            self._retry(lambda: connection.execute("BEGIN IMMEDIATE"))
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Hold a read transaction: everything in it is as of one moment."""
+        with self._translated():
+            connection, era = self._take_reader()
+            whole = False
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("ROLLBACK")
+                whole = True
+            finally:
+                self._give_back(connection, era, whole)
+
+    def _open_writer(self) -> sqlite3.Connection:
+        if self._writer is not None:
+            return self._writer
+        network = network_filesystem(self._path)
+        if network is not None:
+            raise StoreError(
+                self._url,
+                f"the file is on a network file system ({network}), where SQLite loses data",
+                "put it on a local disk",
+            )
+        connection = self._connect()
+        try:
+            self._retry(lambda: prepare(connection, self._url))
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+        except BaseException:
+            _close(connection)
+            raise
+        self._writer = connection
+        return connection
+
+    def _take_reader(self) -> tuple[sqlite3.Connection, int]:
+        with self._pooling:
+            if self._readers:
+                return self._readers.pop(), self._era
+            era = self._era
+        if self._writer is None:
+            self.open()
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = ON")
+        return connection, era
+
+    def _give_back(self, connection: sqlite3.Connection, era: int, whole: bool) -> None:
+        with self._pooling:
+            if whole and era == self._era and len(self._readers) < _KEPT_READERS:
+                self._readers.append(connection)
+                return
+        _close(connection)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode=rwc",
+            uri=True,
+            timeout=self._wait,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    def _retry(self, step: Callable[[], object]) -> None:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                step()
+                return
+            except sqlite3.OperationalError as exc:
+                if attempt == self._attempts or _primary_code(exc) not in _BUSY:
+                    raise
+
+    def _roll_back(self) -> None:
+        # A connection whose transaction failed is cheap to replace and hard to reason about.
+        self._discard_writer()
+
+    def _discard_writer(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            _close(writer)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as exc:
+            raise self._store_error(exc) from exc
+        except UnicodeEncodeError:
+            # Without its cause: that holds the text.
+            raise StoreError(
+                self._url, "a text has lone surrogates", "admit events before they are written"
+            ) from None
+
+    def _store_error(self, exc: sqlite3.Error) -> StoreError:
+        code = _primary_code(exc)
+        if code == sqlite3.SQLITE_NOTADB:
+            return StoreSchemaError(
+                self._url,
+                "the file is no SQLite database",
+                "give the path of a file that does not exist yet",
+            )
+        if code == sqlite3.SQLITE_CORRUPT:
+            return StoreError(
+                self._url, "the file is damaged", "restore it from a backup, or move it away"
+            )
+        if code in _REMEDIES:
+            return StoreUnavailableError(self._url, *_REMEDIES[code])
+        name = getattr(exc, "sqlite_errorname", type(exc).__name__)
+        return StoreError(self._url, f"SQLite refused with {name}", "report this as a bug")
+
+
+def _primary_code(exc: sqlite3.Error) -> int:
+    # The low byte; the others say more than a remedy needs. The module's own errors have none.
+    return int(getattr(exc, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _close(connection: sqlite3.Connection) -> None:
+    # Closing rolls back what is open. It fails only where another thread still uses it, and then
+    # whoever holds the last reference closes it.
+    with contextlib.suppress(sqlite3.Error):
+        connection.close()

@@ -1,0 +1,256 @@
+"""What a batch does to the tables, inside the transaction that its caller holds."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+import msgspec
+
+from ..aggregation import PatternDelta
+from ..batch import Batch
+from ..distinct import Distinct
+from ..encoding import encode_metadata
+from ..periods import DAY_MS
+from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
+from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
+
+__all__ = ["DETAILS", "USERS", "KnownUsers", "write_batch"]
+
+DETAILS = msgspec.msgpack.Decoder(dict[str, int])
+"""Reads `details.counters`."""
+
+USERS = msgspec.json.Decoder(tuple[str, ...])
+"""Reads `patterns.users`."""
+
+_ENDED_MS = 60_000
+"""A day counts as ended this long before its end: what is cached then outlives it."""
+
+_Key = tuple[int, int, str]
+"""The code of a kind, a period's number and a dimension: the primary key of most tables."""
+
+
+class KnownUsers:
+    """Hashes of distinct users that this process has already stored, so that it need not again.
+
+    In a steady state a batch meets the users of the batches before it; without this, each would
+    read, decode and compare 22 sketches to find nothing new. Forgets everything when it is full.
+    """
+
+    __slots__ = ("_count", "_known")
+
+    _LIMIT = 100_000
+    """Hashes held, at about 80 bytes each."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything; after the file has changed in another way than by adding."""
+        self._known: dict[_Key, set[int]] = {}
+        self._count = 0
+
+    def unknown(self, key: _Key, hashes: set[int]) -> set[int]:
+        """Return which of the hashes may not be stored yet."""
+        known = self._known.get(key)
+        return hashes - known if known else hashes
+
+    def learn(self, stored: Mapping[_Key, set[int]]) -> None:
+        """Remember hashes whose transaction is committed."""
+        for key, hashes in stored.items():
+            self._count += len(hashes)
+            if self._count > self._LIMIT:
+                self.clear()
+                self._count = len(hashes)
+            self._known.setdefault(key, set()).update(hashes)
+
+
+def write_batch(
+    connection: sqlite3.Connection, batch: Batch, known: KnownUsers, *, now_ms: int
+) -> dict[_Key, set[int]]:
+    """Add what of the batch its writer has not written yet.
+
+    Returns:
+        The hashes of distinct users that were stored, for `KnownUsers.learn` after the commit.
+    """
+    found = connection.execute(
+        "SELECT id, last_sequence FROM writers WHERE name = ?", (batch.writer,)
+    ).fetchone()
+    writer, last = found or (None, None)
+    rest = batch if last is None else batch.after(last)
+    if rest is None:
+        return {}
+    if writer is None:
+        writer = connection.execute(
+            "INSERT INTO writers (name, last_sequence, last_written) VALUES (?, ?, ?)",
+            (rest.writer, rest.last, now_ms),
+        ).lastrowid
+    else:
+        connection.execute(
+            "UPDATE writers SET last_sequence = ?, last_written = ? WHERE id = ?",
+            (rest.last, now_ms, writer),
+        )
+    connection.executemany(
+        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _event_rows(rest, writer)
+    )
+    connection.execute("UPDATE tallies SET n = n + ? WHERE name = 'events'", (len(rest.events),))
+    deltas = rest.deltas
+    _add_rollups(connection, deltas.rollups)
+    stored = _add_users(connection, deltas.distinct, known)
+    _add_patterns(connection, deltas.patterns)
+    _raise_generations(connection, deltas.days, now_ms)
+    return stored
+
+
+def _event_rows(batch: Batch, writer: int | None) -> Iterator[tuple[object, ...]]:
+    codes = {event_type.value: code for event_type, code in EVENT_CODES.items()}
+    for event in batch.events:
+        yield (
+            event.timestamp,
+            event.event_id,
+            codes[event.event_type],
+            event.user_id,
+            event.conversation_id,
+            event.connection_id,
+            encode_metadata(event.metadata),
+            writer,
+            event.sequence,
+        )
+
+
+class _Kind:
+    """How the rollups of one code are written: the upsert, and which counters it takes."""
+
+    __slots__ = ("code", "headlines", "names", "upsert")
+
+    def __init__(self, code: int, kind: RollupKind) -> None:
+        columns = headline_columns(kind)
+        self.code = code
+        self.headlines = HEADLINES[kind]
+        self.names = frozenset(self.headlines)
+        sums = ", ".join(f"{column} = {column} + excluded.{column}" for column in columns)
+        self.upsert = (
+            f"INSERT INTO rollups (kind, period, dimension, first, last, {', '.join(columns)}) "
+            f"VALUES ({code}, ?, ?, ?, ?{', ?' * len(columns)}) "
+            "ON CONFLICT (kind, period, dimension) DO UPDATE SET "
+            "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
+            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
+            f"{sums}"
+        )
+
+
+_DAYS = {kind: _Kind(code, kind) for kind, code in KIND_CODES.items()}
+_HOURS = _Kind(HOURS, RollupKind.ACTIVITY)
+
+
+def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rollup]) -> None:
+    rows: defaultdict[_Kind, list[tuple[object, ...]]] = defaultdict(list)
+    details: dict[_Key, dict[str, int]] = {}
+    for key, rollup in rollups.items():
+        kind = _HOURS if "T" in key.period else _DAYS[key.kind]
+        counters = rollup.counters
+        period = period_number(key.period)
+        rows[kind].append(
+            (
+                period,
+                key.dimension,
+                rollup.first or None,
+                rollup.last or None,
+                *[counters.get(name, 0) for name in kind.headlines],
+            )
+        )
+        if not counters.keys() <= kind.names:
+            details[kind.code, period, key.dimension] = {
+                name: count for name, count in counters.items() if name not in kind.names
+            }
+    for kind, values in rows.items():
+        connection.executemany(kind.upsert, values)
+    _add_details(connection, details)
+
+
+def _add_details(connection: sqlite3.Connection, details: Mapping[_Key, dict[str, int]]) -> None:
+    rows = []
+    for key, counters in details.items():
+        stored = connection.execute(
+            "SELECT counters FROM details WHERE kind = ? AND period = ? AND dimension = ?", key
+        ).fetchone()
+        if stored is not None:
+            total = DETAILS.decode(stored[0])
+            for name, count in counters.items():
+                total[name] = total.get(name, 0) + count
+            counters = total
+        rows.append((*key, msgspec.msgpack.encode(counters)))
+    connection.executemany(
+        "INSERT INTO details VALUES (?, ?, ?, ?) ON CONFLICT (kind, period, dimension) "
+        "DO UPDATE SET counters = excluded.counters",
+        rows,
+    )
+
+
+def _add_users(
+    connection: sqlite3.Connection, distinct: Mapping[RollupKey, set[int]], known: KnownUsers
+) -> dict[_Key, set[int]]:
+    stored = {}
+    rows = []
+    for rollup_key, hashes in distinct.items():
+        key = KIND_CODES[rollup_key.kind], period_number(rollup_key.period), rollup_key.dimension
+        new = known.unknown(key, hashes)
+        if not new:
+            continue
+        stored[key] = new
+        found = connection.execute(
+            "SELECT users FROM distinct_users WHERE kind = ? AND period = ? AND dimension = ?", key
+        ).fetchone()
+        before = b"" if found is None else found[0]
+        users = Distinct() if found is None else Distinct.from_bytes(before)
+        users.add(new)
+        after = users.to_bytes()
+        if after != before:
+            rows.append((*key, after))
+    connection.executemany(
+        "INSERT INTO distinct_users VALUES (?, ?, ?, ?) ON CONFLICT (kind, period, dimension) "
+        "DO UPDATE SET users = excluded.users",
+        rows,
+    )
+    return stored
+
+
+def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, PatternDelta]) -> None:
+    rows = []
+    for dimension, delta in patterns.items():
+        found = connection.execute(
+            "SELECT error_type, message, count, first, last, users FROM patterns "
+            "WHERE dimension = ?",
+            (dimension,),
+        ).fetchone()
+        life = delta
+        if found is not None:
+            error_type, message, count, first, last, users = found
+            life = PatternDelta(error_type, message, count, first, last, USERS.decode(users))
+            life.add(delta)
+        rows.append(
+            (
+                dimension,
+                life.error_type,
+                life.message,
+                life.count,
+                life.first,
+                life.last,
+                msgspec.json.encode(life.users).decode(),
+            )
+        )
+    connection.executemany(
+        "INSERT INTO patterns VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dimension) DO UPDATE SET "
+        "message = excluded.message, count = excluded.count, first = excluded.first, "
+        "last = excluded.last, users = excluded.users",
+        rows,
+    )
+
+
+def _raise_generations(connection: sqlite3.Connection, days: Collection[str], now_ms: int) -> None:
+    numbers = [period_number(day) for day in days]
+    connection.executemany(
+        "INSERT INTO generations VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET n = n + 1",
+        [(day,) for day in numbers if (day + 1) * DAY_MS <= now_ms + _ENDED_MS],
+    )

@@ -1,0 +1,206 @@
+"""The smallest store that keeps the contract: everything in dictionaries, for tests and demos."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from .._forking import renew_in_children
+from ..aggregation import Deltas
+from ..batch import Batch
+from ..distinct import Distinct
+from ..events import AnalyticsEvent
+from ..periods import DAY_MS, DateRange, parse_day
+from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ..typing import Clock, SystemClock
+from .base import Snapshot, Store
+
+__all__ = ["MemoryStore"]
+
+_ENDED_MS = 60_000
+
+
+class MemoryStore(Store):
+    """Keeps everything in this process's memory, for good: nothing expires. Thread-safe.
+
+    Closing it keeps what it holds, so that it can be opened again; it ends with the process.
+
+    Args:
+        clock: tells which days have ended.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()
+        self._events: list[AnalyticsEvent] = []
+        self._written: dict[str, int] = {}
+        self._deltas = Deltas()
+        self._generations: Counter[str] = Counter()
+        renew_in_children(self)
+
+    def renew_in_child(self) -> None:
+        """Take a new lock in a forked child: nobody there will release the parent's."""
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """Always `memory://`."""
+        return "memory://"
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def write(self, batch: Batch) -> None:
+        """Add a batch once; see `Store.write`."""
+        with self._lock:
+            last = self._written.get(batch.writer)
+            rest = batch if last is None else batch.after(last)
+            if rest is None:
+                return
+            deltas = rest.deltas
+            # What is added is given away, and the batch may be asked again or written elsewhere.
+            self._deltas.add(_copy(deltas))
+            self._events += rest.events
+            self._written[rest.writer] = rest.last
+            ended = self._clock.now_ms() + _ENDED_MS
+            self._generations.update(day for day in deltas.days if _end_ms(day) <= ended)
+
+    def totals(
+        self,
+        kind: RollupKind,
+        range: DateRange,
+        dimensions: Collection[str] | None = None,
+        *,
+        detail: bool = False,
+    ) -> dict[str, Rollup]:
+        """See `Store.totals`."""
+        days = set(range.each_day())
+        totals: dict[str, Rollup] = {}
+        with self._lock:
+            for key, rollup in self._deltas.rollups.items():
+                if key.kind is kind and key.period in days and _wanted(key, dimensions):
+                    totals.setdefault(key.dimension, Rollup({})).add(rollup)
+        if not detail:
+            for total in totals.values():
+                total.counters = {
+                    name: total.counters[name] for name in HEADLINES[kind] if name in total.counters
+                }
+        return totals
+
+    def series(
+        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+    ) -> dict[str, Rollup]:
+        """See `Store.series`."""
+        days = set(range.each_day())
+        with self._lock:
+            return {
+                key.period: _copied(rollup)
+                for key, rollup in self._deltas.rollups.items()
+                if key.kind is kind
+                and key.dimension == dimension
+                and key.period[:10] in days
+                and ("T" in key.period) is hourly
+            }
+
+    def distinct(
+        self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
+    ) -> dict[str, Distinct]:
+        """See `Store.distinct`."""
+        days = set(range.each_day())
+        parts: dict[str, list[Distinct]] = {}
+        with self._lock:
+            for key, hashes in self._deltas.distinct.items():
+                if key.kind is kind and key.period in days and _wanted(key, dimensions):
+                    parts.setdefault(key.dimension, []).append(Distinct.of(hashes))
+        return {dimension: Distinct.merge(found) for dimension, found in parts.items()}
+
+    def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
+        """See `Store.patterns`."""
+        with self._lock:
+            return {
+                dimension: Pattern(
+                    dimension,
+                    life.error_type,
+                    life.message,
+                    life.count,
+                    life.first,
+                    life.last,
+                    life.users,
+                )
+                for dimension in dimensions
+                if (life := self._deltas.patterns.get(dimension)) is not None
+            }
+
+    def generations(self, range: DateRange) -> int:
+        """See `Store.generations`."""
+        with self._lock:
+            return sum(self._generations[day] for day in range.each_day())
+
+    @contextlib.contextmanager
+    def snapshot(self, day: dt.date) -> Iterator[Snapshot]:
+        """See `Store.snapshot`; holds copies of the day."""
+        with self._lock:
+            snapshot = _MemorySnapshot(day.isoformat(), self._events, self._deltas)
+        yield snapshot
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return `events`; `bytes` is 0, nobody knows."""
+        with self._lock:
+            return {"events": len(self._events), "bytes": 0}
+
+
+class _MemorySnapshot:
+    def __init__(self, day: str, events: Sequence[AnalyticsEvent], deltas: Deltas) -> None:
+        end = _end_ms(day)
+        self._events = sorted(
+            (event for event in events if end - DAY_MS <= event.timestamp < end),
+            key=lambda event: (event.timestamp, event.event_id),
+        )
+        self._rollups = [
+            (key, _copied(rollup))
+            for key, rollup in deltas.rollups.items()
+            if key.period[:10] == day
+        ]
+        self._distinct = [
+            (key, Distinct.of(hashes))
+            for key, hashes in deltas.distinct.items()
+            if key.period == day
+        ]
+
+    def events(self) -> Iterator[AnalyticsEvent]:
+        return iter(self._events)
+
+    def rollups(self) -> Iterator[tuple[RollupKey, Rollup]]:
+        return iter(self._rollups)
+
+    def distinct(self) -> Iterator[tuple[RollupKey, Distinct]]:
+        return iter(self._distinct)
+
+
+def _wanted(key: RollupKey, dimensions: Collection[str] | None) -> bool:
+    return dimensions is None or key.dimension in dimensions
+
+
+def _copied(rollup: Rollup) -> Rollup:
+    return Rollup(dict(rollup.counters), rollup.first, rollup.last)
+
+
+def _copy(deltas: Deltas) -> Deltas:
+    return Deltas(
+        {key: _copied(rollup) for key, rollup in deltas.rollups.items()},
+        {key: set(hashes) for key, hashes in deltas.distinct.items()},
+        {name: dataclasses.replace(life) for name, life in deltas.patterns.items()},
+        set(deltas.days),
+    )
+
+
+def _end_ms(day: str) -> int:
+    date = parse_day("day", day)
+    return DateRange(date, date).end_ms

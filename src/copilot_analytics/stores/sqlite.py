@@ -1,0 +1,371 @@
+"""The default store: one SQLite file, which several processes on one machine may share."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote, unquote
+
+from ..batch import Batch
+from ..distinct import Distinct
+from ..encoding import decode_metadata
+from ..errors import ConfigurationError, StoreError
+from ..events import AnalyticsEvent
+from ..ids import new_id
+from ..periods import DAY_MS, DateRange
+from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ..typing import Clock, SystemClock
+from ._sqlite_connections import Connections
+from ._sqlite_retention import Sweep
+from ._sqlite_schema import (
+    EVENT_TYPES,
+    HOURS,
+    KIND_CODES,
+    KINDS,
+    day_number,
+    headline_columns,
+    period_name,
+)
+from ._sqlite_writing import DETAILS, USERS, KnownUsers, write_batch
+from .base import Snapshot, Store
+
+__all__ = ["SQLiteStore"]
+
+
+class SQLiteStore(Store):
+    """Keeps everything in one SQLite file with a write-ahead log.
+
+    Constructing it does not touch the disk. Writes wait for other processes' writes; reads wait
+    for nothing and see one moment each. What has outlived its retention is deleted a chunk after
+    each write. Thread-safe; a forked child opens connections of its own.
+
+    Args:
+        path_or_url: a path, or `sqlite:///relative.db`, `sqlite:////absolute.db`; its directory
+            must exist, on a local disk.
+        clock: tells which days have ended and what has outlived its retention.
+        event_retention_days: how many whole days of events are kept before today.
+        rollup_retention_days: how many days of rollups are kept, today included.
+        synchronous: `NORMAL` survives a crash of the process; after a power cut the last writes
+            may be gone, whole ones. `FULL` survives that too, at a quarter of the rate.
+        busy_timeout: how long a write waits for other processes' writes, in seconds.
+
+    Raises:
+        ConfigurationError: it is no such path or URL, or an option is out of its bounds.
+    """
+
+    def __init__(
+        self,
+        path_or_url: str | Path,
+        *,
+        clock: Clock | None = None,
+        event_retention_days: int = 90,
+        rollup_retention_days: int = 800,
+        synchronous: Literal["NORMAL", "FULL"] = "NORMAL",
+        busy_timeout: float = 5.0,
+    ) -> None:
+        path = _path_of(path_or_url)
+        _check(event_retention_days >= 1, "event_retention_days", event_retention_days)
+        _check(rollup_retention_days >= 1, "rollup_retention_days", rollup_retention_days)
+        _check(busy_timeout >= 0, "busy_timeout", busy_timeout)
+        if synchronous not in ("NORMAL", "FULL"):
+            raise ConfigurationError("synchronous", synchronous, "give NORMAL or FULL")
+        self._url = f"sqlite:///{quote(str(path))}"
+        self._clock = clock or SystemClock()
+        self._known = KnownUsers()
+        self._sweep = Sweep(
+            new_id(),
+            event_retention_days=event_retention_days,
+            rollup_retention_days=rollup_retention_days,
+        )
+        self._connections = Connections(
+            path.absolute(), self._url, synchronous=synchronous, busy_timeout=busy_timeout
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is: `sqlite:///` and the path."""
+        return self._url
+
+    def open(self) -> None:
+        """Open or create the file; see `Store.open`.
+
+        Raises:
+            StoreUnavailableError: it cannot be created, read or written to.
+            StoreSchemaError: it is of a newer version, another application's, or no database.
+            StoreError: it is on a network file system.
+        """
+        self._connections.open()
+
+    def close(self) -> None:
+        """Close the connections; see `Store.close`. The file may change hands then."""
+        self._connections.close()
+        self._known.clear()
+
+    def write(self, batch: Batch) -> None:
+        """Add a batch once; see `Store.write`."""
+        now_ms = self._clock.now_ms()
+        # Other processes wait while the transaction is open: count before it.
+        _ = batch.deltas
+        with self._connections.writing() as connection:
+            stored = write_batch(connection, batch, self._known, now_ms=now_ms)
+        self._known.learn(stored)
+        if self._sweep.due(now_ms):
+            self._sweep_chunk(now_ms)
+
+    def _sweep_chunk(self, now_ms: int) -> None:
+        # The batch is written: what happens here must not make it look as if it were not.
+        try:
+            with self._connections.writing() as connection:
+                deleted = self._sweep.step(connection, now_ms)
+        except StoreError:
+            self._sweep.postpone(now_ms)
+        else:
+            if deleted:
+                self._known.clear()
+
+    def totals(
+        self,
+        kind: RollupKind,
+        range: DateRange,
+        dimensions: Collection[str] | None = None,
+        *,
+        detail: bool = False,
+    ) -> dict[str, Rollup]:
+        """See `Store.totals`."""
+        with self._connections.reading() as connection:
+            rows = _rows(connection, _TOTALS[kind], kind, range, dimensions)
+            rollups = {row[0]: _rollup(kind, row[1:]) for row in rows if row[0] is not None}
+            if detail:
+                for dimension, blob in _rows(connection, _DETAILS, kind, range, dimensions):
+                    rollups[dimension].add(Rollup(DETAILS.decode(blob)))
+        return rollups
+
+    def series(
+        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+    ) -> dict[str, Rollup]:
+        """See `Store.series`."""
+        code, first, last = KIND_CODES[kind], day_number(range.start), day_number(range.end)
+        if hourly:
+            if kind is not RollupKind.ACTIVITY:
+                return {}
+            code, first, last = HOURS, first * 24, last * 24 + 23
+        bounds = {"kind": code, "first": first, "last": last, "dimension": dimension}
+        with self._connections.reading() as connection:
+            rows = connection.execute(_SERIES[kind], bounds)
+            return {period_name(code, row[0]): _rollup(kind, row[2:], row[1]) for row in rows}
+
+    def distinct(
+        self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
+    ) -> dict[str, Distinct]:
+        """See `Store.distinct`."""
+        parts: dict[str, list[Distinct]] = {}
+        with self._connections.reading() as connection:
+            for dimension, blob in _rows(connection, _USERS_OF, kind, range, dimensions):
+                parts.setdefault(dimension, []).append(Distinct.from_bytes(blob))
+        return {dimension: Distinct.merge(found) for dimension, found in parts.items()}
+
+    def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
+        """See `Store.patterns`."""
+        patterns = {}
+        with self._connections.reading() as connection:
+            for dimension in dict.fromkeys(dimensions):
+                row = connection.execute(
+                    "SELECT error_type, message, count, first, last, users FROM patterns "
+                    "WHERE dimension = ?",
+                    (dimension,),
+                ).fetchone()
+                if row is not None:
+                    patterns[dimension] = _pattern(dimension, *row)
+        return patterns
+
+    def generations(self, range: DateRange) -> int:
+        """See `Store.generations`: the sum over the days."""
+        with self._connections.reading() as connection:
+            (total,) = connection.execute(
+                "SELECT coalesce(sum(n), 0) FROM generations WHERE day BETWEEN ? AND ?",
+                (day_number(range.start), day_number(range.end)),
+            ).fetchone()
+        return int(total)
+
+    @contextlib.contextmanager
+    def snapshot(self, day: dt.date) -> Iterator[Snapshot]:
+        """See `Store.snapshot`; the log cannot shrink meanwhile."""
+        with self._connections.reading() as connection:
+            # A transaction sees the moment of its first read, not of its BEGIN.
+            connection.execute("SELECT n FROM tallies").fetchone()
+            yield _SQLiteSnapshot(connection, day)
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return `events`, `bytes` (the file's, without its log) and `freeBytes` (of these)."""
+        with self._connections.reading() as connection:
+            (events,) = connection.execute("SELECT n FROM tallies WHERE name = 'events'").fetchone()
+            size, pages, free = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_size", "page_count", "freelist_count")
+            )
+        return {"events": events, "bytes": pages * size, "freeBytes": free * size}
+
+
+class _SQLiteSnapshot:
+    """One day, read in the transaction that `SQLiteStore.snapshot` holds."""
+
+    def __init__(self, connection: sqlite3.Connection, day: dt.date) -> None:
+        self._connection = connection
+        self._day = day_number(day)
+
+    def events(self) -> Iterator[AnalyticsEvent]:
+        rows = self._connection.execute(
+            "SELECT event_id, event_type, user_id, timestamp, conversation_id, connection_id, "
+            "metadata, name, sequence FROM events JOIN writers ON writers.id = writer "
+            "WHERE timestamp BETWEEN ? AND ? ORDER BY timestamp, event_id",
+            (self._day * DAY_MS, self._day * DAY_MS + DAY_MS - 1),
+        )
+        for event_id, event_type, user, timestamp, talk, socket, metadata, writer, number in rows:
+            yield AnalyticsEvent(
+                event_id=event_id,
+                event_type=EVENT_TYPES[event_type],
+                user_id=user,
+                timestamp=timestamp,
+                conversation_id=talk,
+                connection_id=socket,
+                metadata=decode_metadata(metadata),
+                writer=writer,
+                sequence=number,
+            )
+
+    def rollups(self) -> Iterator[tuple[RollupKey, Rollup]]:
+        for code, kind in KINDS.items():
+            bounds = self._bounds(code)
+            for period, dimension, detail, *row in self._connection.execute(_DAY[kind], bounds):
+                key = RollupKey(kind, dimension, period_name(code, period))
+                yield key, _rollup(kind, row, detail)
+
+    def distinct(self) -> Iterator[tuple[RollupKey, Distinct]]:
+        for kind, code in KIND_CODES.items():
+            rows = self._connection.execute(
+                "SELECT period, dimension, users FROM distinct_users "
+                "WHERE kind = :kind AND period BETWEEN :first AND :last",
+                self._bounds(code),
+            )
+            for period, dimension, blob in rows:
+                key = RollupKey(kind, dimension, period_name(code, period))
+                yield key, Distinct.from_bytes(blob)
+
+    def _bounds(self, code: int) -> dict[str, int]:
+        first, last = self._day, self._day
+        if code == HOURS:
+            first, last = first * 24, last * 24 + 23
+        return {"kind": code, "first": first, "last": last}
+
+
+class _Question:
+    """One question in two forms: of every dimension of a range, and of one.
+
+    Of one, each day is looked up by the whole key: a range of days holds every other dimension's
+    rows too, and there may be 10,000 users.
+    """
+
+    __slots__ = ("of_all", "of_one")
+
+    def __init__(self, columns: str, table: str, rest: str = "") -> None:
+        self.of_all = (
+            f"SELECT dimension, {columns} FROM {table} "
+            f"WHERE kind = :kind AND period BETWEEN :first AND :last {rest}"
+        )
+        self.of_one = f"{_PERIODS} SELECT dimension, {columns} {_OF_ONE.format(table=table)}"
+
+
+_PERIODS = (
+    "WITH RECURSIVE periods (p) AS "
+    "(SELECT :first UNION ALL SELECT p + 1 FROM periods WHERE p < :last)"
+)
+_OF_ONE = (
+    "FROM periods CROSS JOIN {table} "
+    "ON {table}.kind = :kind AND {table}.period = p AND {table}.dimension = :dimension"
+)
+_WITH_DETAIL = (
+    "LEFT JOIN details ON details.kind = rollups.kind AND details.period = rollups.period "
+    "AND details.dimension = rollups.dimension"
+)
+
+
+def _columns(kind: RollupKind) -> str:
+    return ", ".join(("first", "last", *headline_columns(kind)))
+
+
+def _sums(kind: RollupKind) -> str:
+    sums = (f"sum({column})" for column in headline_columns(kind))
+    return ", ".join(("min(first)", "max(last)", *sums))
+
+
+_TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
+_DETAILS = _Question("counters", "details")
+_USERS_OF = _Question("users", "distinct_users")
+_SERIES = {
+    kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
+    f"{_OF_ONE.format(table='rollups')} {_WITH_DETAIL}"
+    for kind in RollupKind
+}
+_DAY = {
+    kind: f"SELECT rollups.period, rollups.dimension, counters, {_columns(kind)} "
+    f"FROM rollups {_WITH_DETAIL} "
+    "WHERE rollups.kind = :kind AND rollups.period BETWEEN :first AND :last"
+    for kind in RollupKind
+}
+
+
+def _rows(
+    connection: sqlite3.Connection,
+    question: _Question,
+    kind: RollupKind,
+    days: DateRange,
+    dimensions: Iterable[str] | None,
+) -> Iterator[tuple[Any, ...]]:
+    bounds: dict[str, object] = {
+        "kind": KIND_CODES[kind],
+        "first": day_number(days.start),
+        "last": day_number(days.end),
+    }
+    if dimensions is None:
+        yield from connection.execute(question.of_all, bounds)
+        return
+    for dimension in dict.fromkeys(dimensions):
+        yield from connection.execute(question.of_one, {**bounds, "dimension": dimension})
+
+
+def _rollup(kind: RollupKind, row: Sequence[int], detail: bytes | None = None) -> Rollup:
+    first, last, *headlines = row
+    counters = {name: n for name, n in zip(HEADLINES[kind], headlines, strict=True) if n}
+    if detail is not None:
+        counters.update(DETAILS.decode(detail))
+    return Rollup(counters, first or 0, last or 0)
+
+
+def _pattern(
+    dimension: str, error_type: str, message: str, count: int, first: int, last: int, users: str
+) -> Pattern:
+    return Pattern(dimension, error_type, message, count, first, last, USERS.decode(users))
+
+
+def _path_of(path_or_url: str | Path) -> Path:
+    text = str(path_or_url)
+    if isinstance(path_or_url, str) and text.startswith("sqlite:"):
+        if not text.startswith("sqlite:///") or text.partition("?")[1]:
+            raise ConfigurationError(
+                "store", text, "give sqlite:///relative.db or sqlite:////absolute/path.db"
+            )
+        text = unquote(text.removeprefix("sqlite:///"))
+    if text in ("", ".", ":memory:") or "\0" in text:
+        raise ConfigurationError(
+            "store", path_or_url, "give the path of a file; memory:// is the store for tests"
+        )
+    return Path(text)
+
+
+def _check(valid: bool, setting: str, value: float) -> None:
+    if not valid:
+        raise ConfigurationError(setting, value, "give a larger number")

@@ -1,0 +1,34 @@
+"""Who writes: the identity that makes every batch's effect exactly-once."""
+
+from __future__ import annotations
+
+import itertools
+
+from .ids import new_id
+
+__all__ = ["Writer"]
+
+
+class Writer:
+    """A writer's id and the numbers it gives to its events: rising, and never used twice.
+
+    One lives in each process that records, and is used by its recorder's thread alone. The id is
+    new with every start (and in every forked child), so that the numbers may begin at 1.
+
+    Attributes:
+        id: a ULID.
+    """
+
+    __slots__ = ("_numbers", "id")
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        """Become another writer: a new id, and numbers from 1."""
+        self.id = new_id()
+        self._numbers = itertools.count(1)
+
+    def next_sequence(self) -> int:
+        """Return the next number."""
+        return next(self._numbers)

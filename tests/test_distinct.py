@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copilot_analytics.distinct import (
+    EXACT_BELOW,
+    REGISTERS,
+    Distinct,
+    estimate,
+    register_and_rank,
+    user_hash,
+)
+from copilot_analytics.queries import DistinctUsers
+
+hashes = st.sets(st.integers(0, 2**48 - 1), max_size=40)
+# Large enough that every other one is beyond the exact set.
+sizes = st.integers(0, 900)
+
+
+def _users(count: int, seed: int = 0) -> list[int]:
+    rng = random.Random(seed)
+    return [rng.getrandbits(48) for _ in range(count)]
+
+
+def test_user_hash_is_that_of_the_stored_format() -> None:
+    """Stored sets are merged with new ones for years: a hash may never change."""
+    assert user_hash("user-1") == 125319889078300
+    assert user_hash("") < 2**48
+    assert user_hash("\ud800") != user_hash("\ud801")
+
+
+def test_register_and_rank_split_the_hash() -> None:
+    assert register_and_rank(0) == (0, 38)
+    assert register_and_rank(2**48 - 1) == (REGISTERS - 1, 1)
+    assert register_and_rank(5 << 37 | 1) == (5, 37)
+    assert register_and_rank(5 << 37 | 1 << 36) == (5, 1)
+
+
+def test_distinct_counts_exactly_below_the_bound() -> None:
+    users = _users(EXACT_BELOW - 1)
+    distinct = Distinct.of(users + users)
+    assert distinct.count() == DistinctUsers(EXACT_BELOW - 1, exact=True)
+    assert distinct.members == frozenset(users)
+
+
+def test_distinct_estimates_from_the_bound_on() -> None:
+    distinct = Distinct.of(_users(EXACT_BELOW))
+    users = distinct.count()
+    assert not users.exact
+    assert users.count == pytest.approx(EXACT_BELOW, rel=0.07)
+    assert distinct.members is None
+
+
+def test_distinct_is_empty_at_first() -> None:
+    assert Distinct().count() == DistinctUsers(0, exact=True)
+    assert Distinct.merge([]) == Distinct()
+    assert estimate(Distinct().registers) == 0.0
+
+
+@given(hashes, hashes)
+def test_distinct_adds_as_sets_do(one: set[int], other: set[int]) -> None:
+    distinct = Distinct.of(one)
+    distinct.add(other)
+    assert distinct == Distinct.of(one | other)
+    assert distinct.count().count == len(one | other)
+
+
+@given(st.lists(sizes, max_size=5), st.randoms(use_true_random=False))
+def test_merge_is_the_union_in_any_order(parts: list[int], rng: random.Random) -> None:
+    """However users are spread over days, and some days beyond the exact set."""
+    population = _users(1_000)
+    days = [rng.sample(population, size) for size in parts]
+    merged = Distinct.merge(map(Distinct.of, days))
+    everyone = {user for day in days for user in day}
+    assert merged == Distinct.of(everyone)
+    rng.shuffle(days)
+    assert merged == Distinct.merge(map(Distinct.of, days))
+    assert merged.registers == Distinct.of(everyone).registers
+
+
+def test_merge_is_exact_only_if_every_part_is() -> None:
+    few, many = Distinct.of(_users(3)), Distinct.of(_users(EXACT_BELOW, seed=1))
+    assert Distinct.merge([few, few]).count() == DistinctUsers(3, exact=True)
+    assert not Distinct.merge([few, many]).count().exact
+    assert not Distinct.merge([many, many]).count().exact
+    assert Distinct.merge([many, many]) == many
+    halves = [Distinct.of(_users(300, seed)) for seed in (1, 2)]
+    assert not Distinct.merge(halves).count().exact
+
+
+@pytest.mark.parametrize("count", [2, EXACT_BELOW])
+def test_merge_leaves_its_parts_alone(count: int) -> None:
+    part = Distinct.of(_users(count))
+    Distinct.merge([part]).add(_users(900, seed=2))
+    assert part == Distinct.of(_users(count))
+
+
+@given(sizes)
+def test_registers_follow_from_the_hashes_alone(size: int) -> None:
+    expected = bytearray(REGISTERS)
+    for register, rank in map(register_and_rank, _users(size)):
+        expected[register] = max(expected[register], rank)
+    assert Distinct.of(_users(size)).registers == bytes(expected)
+
+
+@given(sizes)
+def test_stored_form_round_trips(size: int) -> None:
+    distinct = Distinct.of(_users(size))
+    data = distinct.to_bytes()
+    assert Distinct.from_bytes(data) == distinct
+    assert Distinct.from_bytes(data).to_bytes() == data
+    assert len(data) == 1 + (6 * size if size < EXACT_BELOW else REGISTERS)
+
+
+def test_stored_form_is_sorted() -> None:
+    assert Distinct.of([2, 1]).to_bytes() == b"\x01" + b"\0\0\0\0\0\x01" + b"\0\0\0\0\0\x02"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x01\x00", b"\x02", b"\x02" + bytes(2047), b"\x02" + b"\x27" * 2048, b"\x03abc"],
+)
+def test_stored_form_of_another_version_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no stored distinct users"):
+        Distinct.from_bytes(data)
+
+
+@pytest.mark.parametrize("size", [600, 1_000, 10_000, 50_000])
+def test_estimate_errs_by_two_percent(size: int) -> None:
+    """The root mean square over 40 seeds; 2.3 % in theory, with its own sampling error of 0.26."""
+    errors = [
+        Distinct.of(_users(size, seed)).count().count / size - 1
+        for seed in range(40 if size < 50_000 else 12)
+    ]
+    assert math.sqrt(sum(error * error for error in errors) / len(errors)) < 0.033
+    assert abs(sum(errors) / len(errors)) < 0.015
+
+
+@pytest.mark.parametrize("rank", [37, 38])
+def test_estimate_of_damaged_registers_is_still_a_number(rank: int) -> None:
+    assert 1e13 < estimate(bytes([rank]) * REGISTERS) < 1e15
+
+
+def test_distinct_shows_its_count_and_equals_only_its_kind() -> None:
+    assert repr(Distinct.of([1, 2])) == "<Distinct 2>"
+    assert repr(Distinct.of(_users(600))).startswith("<Distinct about ")
+    assert Distinct() != set()
