@@ -81,7 +81,7 @@ async def past_days(
             clock = _SimulatedClock(midnight + day * DAY_MS + int(hour * HOUR_MS))
             tally.add(_past_session(analytics, clock, user, source))
             await asyncio.sleep(0)
-        await analytics.flush()
+        await analytics.recorder.flush()
         yield tally
 
 

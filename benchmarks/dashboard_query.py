@@ -1,0 +1,117 @@
+"""`service.dashboard()` over 30 days, at one and at five million events.
+
+20 commands, 50 error patterns, 10,000 users. Each answer is a first call on a fresh connection;
+the three contenders (ours at 1 M, ours at 5 M, hand-written SQL over the same rollup rows at 5 M)
+are interleaved. The hand-written SQL reads what the answer is made of, and makes no answer of it.
+
+    python benchmarks/dashboard_query.py [rounds=25] [small=1000000] [large=5000000]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _observations import observations
+from _report import Result, ratios
+
+from copilot_analytics import Analytics, AnalyticsConfig
+from copilot_analytics.periods import DAY_MS
+
+DAYS = 30
+USERS = 10_000
+
+# Kinds: 1 activity, 2 command, 4 error, 5 pattern; see stores/_sqlite_schema.py.
+_SUMS = ", ".join(f"sum(n{i})" for i in range(1, 13))
+HAND_WRITTEN = (
+    f"SELECT {_SUMS} FROM rollups WHERE kind = 1 AND period BETWEEN ? AND ? AND dimension = 'all'",
+    "SELECT counters FROM details WHERE kind = 1 AND period BETWEEN ? AND ? AND dimension = 'all'",
+    "SELECT users FROM distinct_users WHERE kind = 1 AND period BETWEEN ? AND ?",
+    "SELECT dimension, sum(n1) FROM rollups WHERE kind = 4 AND period BETWEEN ? AND ? GROUP BY 1",
+    f"SELECT dimension, max(last), {_SUMS} FROM rollups WHERE kind = 2 AND period BETWEEN ? AND ? "
+    "GROUP BY dimension ORDER BY sum(n1) DESC, dimension LIMIT 5",
+    "SELECT top.dimension, top.total, p.message, p.count, p.first, p.users FROM "
+    "(SELECT dimension, sum(n1) AS total FROM rollups WHERE kind = 5 AND period BETWEEN ? AND ? "
+    "GROUP BY dimension ORDER BY total DESC, dimension LIMIT 5) top "
+    "JOIN patterns p ON p.dimension = top.dimension",
+    "SELECT dimension, users FROM distinct_users WHERE kind = 5 AND period BETWEEN ? AND ? "
+    "AND dimension IN (SELECT dimension FROM rollups WHERE kind = 5 "
+    "GROUP BY dimension ORDER BY sum(n1) DESC LIMIT 5)",
+)
+
+
+async def _fill(path: Path, events: int, now_ms: int) -> None:
+    config = AnalyticsConfig(max_pending=200_000)
+    start_ms = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
+    async with Analytics(f"sqlite:///{path}", config=config) as analytics:
+        seen = observations(events, users=USERS, start_ms=start_ms, end_ms=now_ms)
+        for number, observation in enumerate(seen, start=1):
+            analytics.recorder.record(observation)
+            if number % 100_000 == 0:
+                await analytics.recorder.flush()
+        await analytics.recorder.flush()
+        health = analytics.recorder.health()
+        assert health.stored == health.accepted, health
+
+
+async def _ours(path: Path) -> float:
+    analytics = Analytics(f"sqlite:///{path}")
+    started = time.perf_counter()
+    dashboard = await analytics.service.dashboard(analytics.service.range())
+    took = time.perf_counter() - started
+    assert dashboard.summary.totals.executions
+    assert len(dashboard.top_errors) == 5
+    await analytics.aclose()
+    return took * 1000
+
+
+def _sql(path: Path, first: int, last: int) -> float:
+    started = time.perf_counter()
+    connection = sqlite3.connect(path)
+    for statement in HAND_WRITTEN:
+        connection.execute(statement, (first, last)).fetchall()
+    took = time.perf_counter() - started
+    connection.close()
+    return took * 1000
+
+
+async def _measure(rounds: int, small: int, large: int, folder: Path) -> int:
+    now_ms = int(time.time() * 1000)
+    paths = {small: folder / "small.db", large: folder / "large.db"}
+    for events, path in paths.items():
+        started = time.perf_counter()
+        await _fill(path, events, now_ms)
+        print(f"stored {events:,} events in {time.perf_counter() - started:.0f} s", flush=True)
+    today = now_ms // DAY_MS
+    first, sql = [], []
+    second = []
+    for _ in range(rounds):
+        first.append(await _ours(paths[small]))
+        second.append(await _ours(paths[large]))
+        sql.append(_sql(paths[large], today - DAYS + 1, today))
+    result = Result()
+    result.line(f"dashboard at {small:,} events (median)", statistics.median(first), "ms")
+    result.line(f"dashboard at {large:,} events (median)", statistics.median(second), "ms")
+    result.line("hand-written SQL, same rows (median)", statistics.median(sql), "ms")
+    ratio, low, high = ratios(second, first)
+    result.line("large / small", ratio, "x", 1.2)
+    print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
+    ratio, low, high = ratios(second, sql)
+    result.line("ours / hand-written SQL", ratio, "x", 3.0)
+    print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
+    return result.missed
+
+
+def main(rounds: str = "25", small: str = "1000000", large: str = "5000000") -> int:
+    """Print the latencies and both ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(int(rounds), int(small), int(large), Path(folder)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
