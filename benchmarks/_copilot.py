@@ -89,9 +89,8 @@ def serve_uvicorn(store: str | None) -> None:
 
     served: Any = app
     if store:
-        from copilot_analytics_plugins.starlette import AnalyticsMiddleware
-
         from copilot_analytics import Analytics
+        from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
         served = AnalyticsMiddleware(app, Analytics(store))
     config = uvicorn.Config(
@@ -109,9 +108,8 @@ async def _websockets(store: str | None) -> None:
 
     served: Any = handler
     if store:
-        from copilot_analytics_plugins.websockets import track
-
         from copilot_analytics import Analytics
+        from copilot_analytics_plugins.websockets import track
 
         served = track(Analytics(store))(handler)
     async with serve(served, sock=listening(), compression=None):

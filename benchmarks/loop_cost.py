@@ -20,12 +20,12 @@ from typing import Any
 import uvloop
 from _copilot import ANSWER, MESSAGE, app
 from _report import Result, ratios
-from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
 from copilot_analytics import Analytics
+from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 _HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
