@@ -92,13 +92,25 @@ def test_wrong_option_is_one_clear_sentence(
 
 
 def _dashboard(**summary: int) -> dict[str, Any]:
-    names = (
-        "messages clarifications tokens connections executions failures errors activeUsers".split()
-    )
-    events = (
-        "INTENT_CLASSIFIED STREAMING_STARTED STREAMING_COMPLETED STREAMING_INTERRUPTED "
-        "MULTI_STEP_STARTED MULTI_STEP_COMPLETED MULTI_STEP_FAILED"
-    ).split()
+    names = [
+        "messages",
+        "clarifications",
+        "tokens",
+        "connections",
+        "executions",
+        "failures",
+        "errors",
+        "activeUsers",
+    ]
+    events = [
+        "INTENT_CLASSIFIED",
+        "STREAMING_STARTED",
+        "STREAMING_COMPLETED",
+        "STREAMING_INTERRUPTED",
+        "MULTI_STEP_STARTED",
+        "MULTI_STEP_COMPLETED",
+        "MULTI_STEP_FAILED",
+    ]
     return {
         "summary": {
             **{name: {"value": summary.get(name, 0)} for name in names},
