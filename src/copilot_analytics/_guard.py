@@ -7,8 +7,11 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
+from typing import Self
 
-__all__ = ["Guard"]
+from ._forking import renew_in_children
+
+__all__ = ["Attempt", "Guard"]
 
 _LOG_INTERVAL_SECONDS = 60.0
 
@@ -19,7 +22,7 @@ class Guard:
     Use `with guard("place"):` around work that must not fail. An `Exception` inside is counted by
     place and logged at most once a minute a place, by its type only (its arguments may hold user
     data); `CancelledError` and other `BaseException`s pass. With `strict=True` (tests) it is
-    counted and re-raised. Thread-safe, re-entrant.
+    counted and re-raised. Thread-safe, re-entrant, usable after a fork.
 
     Attributes:
         strict: re-raise instead of swallowing.
@@ -31,6 +34,7 @@ class Guard:
         self._logged: dict[str, float] = {}
         self._lock = threading.Lock()
         self._log = logging.getLogger("copilot_analytics.guard")
+        renew_in_children(self)
 
     @property
     def errors(self) -> dict[str, int]:
@@ -38,9 +42,16 @@ class Guard:
         with self._lock:
             return dict(self._errors)
 
-    def __call__(self, place: str) -> _Guarded:
+    def __call__(self, place: str) -> Attempt:
         """Return a context manager for one piece of work at `place`."""
-        return _Guarded(self, place)
+        return Attempt(self, place, reraise=self.strict)
+
+    def attempt(self, place: str) -> Attempt:
+        """Return one that never re-raises, not even in strict mode, for threads of our own.
+
+        Nobody could catch what they raise, and what they still have to do would be left undone.
+        """
+        return Attempt(self, place, reraise=False)
 
     def caught(self, place: str, exc: Exception) -> None:
         """Count an exception that a hot path caught by itself, and log it if it is due."""
@@ -59,16 +70,30 @@ class Guard:
                 count,
             )
 
+    def renew_in_child(self) -> None:
+        """Start anew in a forked child: another thread may have held the lock."""
+        self._lock = threading.Lock()
+        self._errors.clear()
+        self._logged.clear()
 
-class _Guarded:
-    __slots__ = ("_guard", "_place")
 
-    def __init__(self, guard: Guard, place: str) -> None:
+class Attempt:
+    """One guarded piece of work.
+
+    Attributes:
+        error: what it raised; None if nothing, or before it ended.
+    """
+
+    __slots__ = ("_guard", "_place", "_reraise", "error")
+
+    def __init__(self, guard: Guard, place: str, *, reraise: bool) -> None:
         self._guard = guard
         self._place = place
+        self._reraise = reraise
+        self.error: Exception | None = None
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
@@ -78,5 +103,6 @@ class _Guarded:
     ) -> bool:
         if not isinstance(exc, Exception):
             return False
+        self.error = exc
         self._guard.caught(self._place, exc)
-        return not self._guard.strict
+        return not self._reraise

@@ -6,9 +6,10 @@ base 32 has no I, L, O or U, and its characters sort in ASCII order, so that ids
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
+
+from ._forking import renew_in_children
 
 __all__ = ["MAX_TIMESTAMP", "EventIds", "new_id", "timestamp_of"]
 
@@ -25,20 +26,6 @@ _PAIR_BITS = 10
 _PAIR_MASK = (1 << _PAIR_BITS) - 1
 _COUNTER_BITS = 30
 _RANDOM_BITS = 50
-
-
-class _Process:
-    """Tells a forked child from its parent, which costs less than asking for the process id."""
-
-    generation = 0
-
-    @classmethod
-    def forked(cls) -> None:
-        cls.generation += 1
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
-    os.register_at_fork(after_in_child=_Process.forked)
 
 
 def _encode(number: int, pairs: int) -> str:
@@ -68,15 +55,14 @@ class EventIds:
         first: where the counter starts; only the tests of the wrap need another than 0.
     """
 
-    __slots__ = ("_counter", "_counter_head", "_generation", "_second", "_second_head", "_tail")
+    __slots__ = ("__weakref__", "_counter", "_counter_head", "_second", "_second_head", "_tail")
 
     def __init__(self, *, first: int = 0) -> None:
         self._counter = first % (1 << _COUNTER_BITS)
-        self._counter_head = ""
-        self._tail = ""
-        self._generation = -1  # unlike every process's, so that the first id draws
-        self._second = -1
+        self._second: int | None = None
         self._second_head = ""
+        self._draw()
+        renew_in_children(self)
 
     def next(self, timestamp_ms: int) -> str:
         """Return a new id for a time in epoch milliseconds.
@@ -91,8 +77,8 @@ class EventIds:
             self._second = second
         counter = self._counter
         low = counter & _PAIR_MASK
-        if low == 0 or self._generation != _Process.generation:
-            self._renew(counter)
+        if low == 0:
+            self._draw()
         self._counter = counter + 1
         return (
             self._second_head
@@ -102,9 +88,12 @@ class EventIds:
             + self._tail
         )
 
-    def _renew(self, counter: int) -> None:
-        self._generation = _Process.generation
-        self._counter_head = _encode(counter >> _PAIR_BITS, 2)
+    def renew_in_child(self) -> None:
+        """Draw other random bits than the parent process has; called after a fork."""
+        self._draw()
+
+    def _draw(self) -> None:
+        self._counter_head = _encode(self._counter >> _PAIR_BITS, 2)
         self._tail = _encode(secrets.randbits(_RANDOM_BITS), 5)
 
 
