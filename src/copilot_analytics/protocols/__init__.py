@@ -1,0 +1,7 @@
+"""One wire protocol a module: frames to signals."""
+
+from __future__ import annotations
+
+from .base import FrameAdapter
+
+__all__ = ["FrameAdapter"]
