@@ -191,10 +191,13 @@ class StreamContent(msgspec.Struct, frozen=True, gc=False):
 class StreamEnd(msgspec.Struct, frozen=True, gc=False):
     """The open stream ends: STREAMING_COMPLETED, or STREAMING_INTERRUPTED for every other reason.
 
-    Nothing if no stream is open. Never an ERROR_OCCURRED by itself.
+    Nothing if no stream is open, but for a tentative end. Never an ERROR_OCCURRED by itself.
 
     Attributes:
         reason: why; `EndReason.COMPLETED` is the good one.
+        tentative: its figures may follow: the tracker hands the event on (as of now) only with
+            what follows on the connection, and if that is another end in the same turn, with its
+            `token_count` and `extra`.
         token_count: tokens that the server reported.
         partial_length: code points of what had arrived, if the frame repeats it.
         error_type: what failed, if the frame says.
@@ -204,6 +207,7 @@ class StreamEnd(msgspec.Struct, frozen=True, gc=False):
     """
 
     reason: EndReason = EndReason.COMPLETED
+    tentative: bool = False
     token_count: int | None = None
     partial_length: int | None = None
     error_type: str | None = None
@@ -230,7 +234,7 @@ class MultiStepStart(msgspec.Struct, frozen=True, gc=False):
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
-    """A step ended: ACTION_EXECUTED or ACTION_FAILED with its `step_number`, besides the turn's own.
+    """A step ended: ACTION_EXECUTED or ACTION_FAILED with `step_number`, besides the turn's own.
 
     It counts towards `steps_completed` of the run that is going on; without a run it is recorded
     all the same and starts none.
