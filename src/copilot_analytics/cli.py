@@ -16,10 +16,15 @@ def main() -> None:
     """Run the command; a user's mistake is one sentence on standard error and status 2."""
     try:
         try:
+            # A command imports what it alone needs when it runs.
             from .server.commands import app
+
+            app(prog_name="copilot-analytics")
         except ModuleNotFoundError as error:
-            raise MissingDependencyError(error.name or "typer", "server") from error
-        app(prog_name="copilot-analytics")
+            package = (error.name or "").partition(".")[0]
+            if package in ("", "copilot_analytics"):
+                raise
+            raise MissingDependencyError(package, "server") from error
     except CopilotAnalyticsError as error:
         sys.stderr.write(f"copilot-analytics: {error}\n")
         sys.exit(USER_ERROR)

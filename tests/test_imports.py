@@ -1,0 +1,171 @@
+"""What an import does: it brings nothing the host did not ask for, and leaves no trace."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.metadata
+import json
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("copilot_analytics", "copilot_analytics_graphql", "copilot_analytics_plugins")
+
+
+def folder_of(package: str) -> Path:
+    return Path(importlib.import_module(package).__path__[0])
+
+
+def run_python(program: str) -> str:
+    """Run a program in a fresh interpreter that finds what this one finds; return its output."""
+    paths = [path for path in sys.path if path]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import sys\nsys.path[:] = {paths!r}\n{program}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout
+
+
+def brought_by(module: str) -> set[str]:
+    """The top-level modules that importing a module brings, but for Python's own."""
+    program = f"""
+import json
+before = set(sys.modules)
+import {module}
+brought = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(json.dumps(sorted(brought - set(sys.stdlib_module_names))))
+"""
+    return set(json.loads(run_python(program)))
+
+
+@pytest.mark.parametrize(
+    ("module", "brings"),
+    [
+        ("copilot_analytics", {"copilot_analytics", "msgspec"}),
+        ("copilot_analytics.cli", {"copilot_analytics", "msgspec"}),
+        (
+            "copilot_analytics_plugins.starlette",
+            {"copilot_analytics", "copilot_analytics_plugins", "msgspec"},
+        ),
+    ],
+)
+def test_import_brings_msgspec_alone(module: str, brings: set[str]) -> None:
+    assert brought_by(module) <= brings
+
+
+def test_import_leaves_the_process_as_it_was() -> None:
+    """No thread, no child, no log handler, no signal handler, no changed environment, no file."""
+    program = """
+import json, logging, os, signal, threading
+
+def state():
+    return {
+        "threads": [thread.name for thread in threading.enumerate()],
+        "handlers": [str(handler) for handler in logging.root.handlers],
+        "level": logging.root.level,
+        "signals": [str(signal.getsignal(number)) for number in signal.valid_signals()],
+        "environment": dict(os.environ),
+        "files": sorted(os.listdir()),
+        "hooks": [str(sys.excepthook), str(threading.excepthook), str(sys.unraisablehook)],
+    }
+
+before = state()
+import copilot_analytics
+import copilot_analytics_plugins.starlette
+import copilot_analytics_plugins.websockets
+after = state()
+print(json.dumps([name for name in before if before[name] != after[name]]))
+"""
+    assert json.loads(run_python(program)) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_every_module_can_be_imported_first() -> None:
+    """No module needs another one to have been imported before it."""
+    names = [
+        name
+        for package in PACKAGES
+        for name in (
+            package,
+            *(
+                each.name
+                for each in pkgutil.walk_packages([str(folder_of(package))], f"{package}.")
+            ),
+        )
+    ]
+    # Each in a fork of one interpreter, into which the slow packages of others are already loaded.
+    program = f"""
+import os, traceback
+import aiocache, httpx, msgspec, rich.console, starlette.applications, strawberry, typer, uvicorn
+import websockets.asyncio.client, websockets.asyncio.server
+for name in {names!r}:
+    child = os.fork()
+    if not child:
+        try:
+            __import__(name)
+        except BaseException:
+            print(name, traceback.format_exc(limit=-1), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    assert run_python(program) == ""
+
+
+def imported_by(path: Path) -> Iterator[str]:
+    """The third-party top-level modules that a file imports when it runs."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
+def required(extra: str | None) -> set[str]:
+    """The distributions that an install with an extra brings by name."""
+    brought = set[str]()
+    for requirement in importlib.metadata.requires("copilot-analytics") or ():
+        name = re.split(r"[^\w-]", requirement)[0].lower()
+        condition = re.search(r"extra == ['\"](\w+)['\"]", requirement)
+        if condition is None or (extra and condition[1] == extra):
+            nested = re.match(r"copilot-analytics\[([\w,-]+)\]", requirement)
+            for each in nested[1].split(",") if nested else ():
+                brought |= required(each)
+            brought.add(name)
+    return brought
+
+
+@pytest.mark.parametrize(
+    ("package", "below", "extra"),
+    [
+        ("copilot_analytics", "", None),
+        ("copilot_analytics", "server", "server"),
+        ("copilot_analytics_graphql", "", "graphql"),
+        ("copilot_analytics_plugins", "", "websockets"),
+    ],
+)
+def test_extra_brings_what_the_code_imports(package: str, below: str, extra: str | None) -> None:
+    home = importlib.metadata.packages_distributions()
+    # strawberry's answers are graphql-core's objects: it is no choice of ours which.
+    granted = required(extra) | {"copilot-analytics", "graphql-core"}
+
+    missing = {
+        name
+        for path in (folder_of(package) / below).rglob("*.py")
+        if below or "server" not in path.relative_to(folder_of(package)).parts
+        for name in imported_by(path)
+        if name not in sys.stdlib_module_names
+        if name not in PACKAGES
+        if not {each.lower() for each in home.get(name, [name])} & granted
+    }
+    assert not missing
