@@ -1,0 +1,223 @@
+"""`Analytics`: what an application makes, once, and hands to a plugin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from . import _live
+from ._futures import in_daemon, result, result_blocking
+from ._guard import Guard
+from .admission import Admission
+from .config import AnalyticsConfig
+from .identity import Pseudonymiser, ReconnectDetector
+from .ids import new_id
+from .protocols import FrameAdapter, adapter_named
+from .recorder import Recorder
+from .service import AnalyticsService
+from .stores import Store, open_store
+from .tracking import ConnectionTracker, TrackingOptions
+from .typing import Clock, SystemClock
+from .writer import Writer
+
+__all__ = ["Analytics"]
+
+
+class Analytics:
+    """Everything an application needs, over one store.
+
+    Making one touches neither disk nor network and starts no thread; that comes with the first
+    event. It belongs to no event loop, and may be used from several, and outside of any. Close it
+    with `aclose()` (the Starlette plugin does so with the application's lifespan), with `close()`,
+    or by `async with`; until then what was recorded in the last second may only be in memory.
+
+    >>> analytics = Analytics("memory://")
+    >>> analytics.service.track_command_execution("ada", "add-supplier", True, 120.0)
+    >>> analytics.recorder.flush_blocking()
+    True
+    >>> analytics.close()
+    0
+
+    Args:
+        store: a store's URL, such as `sqlite:///copilot-analytics.db`, which wins over the
+            setting; or a store, which stays the caller's to close.
+        config: the settings; None takes those of the environment.
+        clock: where times come from.
+
+    Attributes:
+        config: the settings.
+        clock: where times come from.
+        guard: keeps failures of analytics away from the host.
+        store: where events and rollups are.
+        recorder: takes observations.
+        service: tracks what no socket shows, and answers the questions.
+
+    Raises:
+        ConfigurationError: a setting, the URL or the adapter's name cannot be used.
+    """
+
+    def __init__(
+        self,
+        store: str | Store | None = None,
+        *,
+        config: AnalyticsConfig | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if not isinstance(store, str):
+            self.config = config or AnalyticsConfig.from_env()
+        elif config is None:
+            self.config = AnalyticsConfig.from_env(store=store)
+        else:
+            self.config = replace(config, store=store)
+        self.clock: Clock = clock or SystemClock()
+        self.guard = Guard(strict=self.config.strict)
+        self._owns_store = not isinstance(store, Store)
+        self.store: Store = (
+            store if isinstance(store, Store) else _open_store(self.config, self.clock)
+        )
+        self._adapter = adapter_named(self.config.adapter)
+        self._pseudonymiser = Pseudonymiser(self.config.pseudonymise_key)
+        self._reconnects = ReconnectDetector()
+        self._tracking = TrackingOptions(trust_client_identity=self.config.trust_client_identity)
+        self.recorder = Recorder(
+            self.store,
+            Admission(
+                self.clock,
+                Writer(),
+                error_text=self.config.error_text,
+                extra_keys=self.config.extra_keys,
+            ),
+            clock=self.clock,
+            guard=self.guard,
+            max_pending=self.config.max_pending,
+            batch_size=self.config.batch_size,
+            flush_interval=self.config.flush_interval,
+            enabled=self.config.enabled,
+        )
+        self.service = AnalyticsService(
+            self.store,
+            self.recorder,
+            clock=self.clock,
+            guard=self.guard,
+            stored_user_id=self.stored_user_id,
+            rollup_retention_days=self.config.rollup_retention_days,
+        )
+        _live.register(self)
+
+    @classmethod
+    def from_env(cls, **overrides: object) -> Self:
+        """Return one with the settings of the environment, see `AnalyticsConfig.from_env`.
+
+        Raises:
+            ConfigurationError: a setting cannot be used; the error names its variable.
+        """
+        return cls(config=AnalyticsConfig.from_env(**overrides))
+
+    def stored_user_id(self, user_id: str) -> str:
+        """Return the id under which a user is stored: a pseudonym, where that is configured."""
+        return self._pseudonymiser.stored(user_id)
+
+    def open_connection(
+        self,
+        *,
+        resolve_user: Callable[[], str | None],
+        adapter: FrameAdapter | str | None = None,
+        connection_id: str | None = None,
+        clock: Clock | None = None,
+    ) -> ConnectionTracker:
+        """Return a tracker for one socket; whoever sees its frames drives it.
+
+        Args:
+            resolve_user: returns the user's id as the application knows them, or None for nobody
+                signed in; called at most once, when the socket is accepted.
+            adapter: reads the frames, by name or itself; None means the setting's.
+            connection_id: the socket's id; None makes one.
+            clock: where the socket's times come from; None means the analytics' own.
+
+        Raises:
+            ConfigurationError: there is no such adapter.
+        """
+        if isinstance(adapter, str):
+            adapter = adapter_named(adapter)
+        return ConnectionTracker(
+            self._adapter if adapter is None else adapter,
+            self.recorder.record,
+            clock=clock or self.clock,
+            connection_id=connection_id or new_id(),
+            resolve_user=lambda: self._stored_user(resolve_user),
+            options=self._tracking,
+            reconnects=self._reconnects,
+        )
+
+    def _stored_user(self, resolve_user: Callable[[], str | None]) -> str | None:
+        # Whoever cannot be told is nobody: the connection is tracked all the same.
+        with self.guard("analytics.identify"):
+            user_id = resolve_user()
+            return self.stored_user_id(user_id) if user_id else None
+        return None
+
+    async def flush(self, timeout: float | None = None) -> bool:
+        """Wait until everything recorded before the call is stored; see `Recorder.flush`."""
+        return await self.recorder.flush(timeout)
+
+    async def aclose(self, timeout: float = 5.0) -> int:
+        """Take nothing any more, store what is pending, and release the store and the threads.
+
+        Idempotent. Never later than the time-out, not even if the store hangs; later questions
+        raise RuntimeError.
+
+        Args:
+            timeout: how long to wait, in seconds.
+
+        Returns:
+            How many events are left behind.
+        """
+        end = time.monotonic() + timeout
+        left = await self.recorder.aclose(timeout)
+        if self._release():
+            await result(self._closing_store(), max(0.0, end - time.monotonic()))
+        return left
+
+    def close(self, timeout: float = 5.0) -> int:
+        """Do as `aclose`, outside of an event loop."""
+        end = time.monotonic() + timeout
+        left = self.recorder.close(timeout)
+        if self._release():
+            result_blocking(self._closing_store(), max(0.0, end - time.monotonic()))
+        return left
+
+    async def __aenter__(self) -> Self:
+        """Start recording."""
+        self.recorder.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close, within 5 seconds."""
+        await self.aclose()
+
+    def _release(self) -> bool:
+        """End the reading threads; return whether the store is ours to close."""
+        self.service.close_readers()
+        return self._owns_store
+
+    def _closing_store(self) -> Future[bool]:
+        # In a thread: a writer that hangs may hold the store's lock.
+        return in_daemon(self.store.close, "copilot-analytics-close")
+
+
+def _open_store(config: AnalyticsConfig, clock: Clock) -> Store:
+    return open_store(
+        config.store,
+        clock=clock,
+        event_retention_days=config.event_retention_days,
+        rollup_retention_days=config.rollup_retention_days,
+    )
