@@ -1,0 +1,203 @@
+"""The answers' cache; the only module that knows aiocache.
+
+aiocache's own decorator is not used: its keys are made of `str(args)`, which gave one tenant's
+answers to another, it cannot hold None, and equal misses all go to the store. Here a key is the
+question, its normalised arguments and whose eyes the answer is for; an entry is a value beside its
+end of life, so that None is a value; and equal questions that are asked at once are asked once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+from aiocache import SimpleMemoryCache
+from aiocache.base import BaseCache
+
+from copilot_analytics.typing import Clock
+
+__all__ = ["AnswerCache", "CacheKey", "CacheStatistics"]
+
+_T = TypeVar("_T")
+
+MAX_ENTRIES = 1_000
+MAX_WEIGHT = 50_000
+"""Rows held in all: a row is about 0.5 KB, so that this is about 25 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheKey:
+    """What an answer depends on.
+
+    Attributes:
+        question: the question's name.
+        arguments: its arguments, defaults filled in, in a fixed order.
+        scope: whose eyes the answer is for: None for those who may see all, else a user's id.
+        generations: the states of the past that the answer was made from.
+    """
+
+    question: str
+    arguments: tuple[str | int | None, ...]
+    scope: str | None
+    generations: tuple[int, ...] = ()
+
+    def text(self) -> str:
+        """Return the key for a cache: equal for equal keys only, short, and without ids."""
+        parts = [self.question, self.scope, self.generations, self.arguments]
+        # JSON tells null from "null", 1 from "1", and where each part ends.
+        digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return f"{self.question}:{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatistics:
+    """What the cache did since it was made.
+
+    Attributes:
+        hits: answers taken from it.
+        misses: answers that had to be asked for.
+        joined: answers that an equal question, under way already, was waited for.
+        entries: answers held now.
+    """
+
+    hits: int
+    misses: int
+    joined: int
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    value: object
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    weight: int
+    expires_at: int
+
+
+class AnswerCache:
+    """Holds answers for a while; bounded, and asks once for what many ask at once.
+
+    Belongs to one event loop at a time. Answers must be immutable: all who ask get the same one.
+
+    Args:
+        clock: tells when an answer has expired.
+        backend: where answers are held; not owned. It has to keep Python objects as they are.
+        max_entries: at most so many answers are held, the least recently used go first.
+        max_weight: and so many rows, by the weights given.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        backend: BaseCache | None = None,
+        max_entries: int = MAX_ENTRIES,
+        max_weight: int = MAX_WEIGHT,
+    ) -> None:
+        self._clock = clock
+        # Nothing waits in memory, so that a time-out would only cost a task per look-up.
+        self._backend = SimpleMemoryCache(timeout=None) if backend is None else backend
+        self._max_entries = max_entries
+        self._max_weight = max_weight
+        self._entries: OrderedDict[str, _Size] = OrderedDict()
+        self._weight = 0
+        self._flights: dict[str, asyncio.Task[Any]] = {}
+        self._hits = self._misses = self._joined = 0
+
+    @property
+    def statistics(self) -> CacheStatistics:
+        """What it did so far."""
+        now = self._clock.now_ms()
+        held = sum(size.expires_at > now for size in self._entries.values())
+        return CacheStatistics(self._hits, self._misses, self._joined, held)
+
+    async def get(
+        self,
+        key: CacheKey,
+        ask: Callable[[], Awaitable[_T]],
+        *,
+        ttl_ms: int,
+        weight: int = 1,
+    ) -> _T:
+        """Return the answer to `key`, asking for it where none is held.
+
+        Asking goes on when whoever asked is cancelled, since others may wait for the same answer.
+        An exception reaches everyone who waits, and is not held.
+
+        Args:
+            key: what the answer depends on.
+            ask: asks; called at most once at a time for equal keys.
+            ttl_ms: how long the answer may be given again.
+            weight: about how many rows it has.
+        """
+        text = key.text()
+        entry = await self._held(text)
+        if entry is not None:
+            self._hits += 1
+            return cast("_T", entry.value)
+        flight = self._flights.get(text)
+        # A flight of an event loop that has ended will never land.
+        if flight is None or flight.get_loop() is not asyncio.get_running_loop():
+            self._misses += 1
+            flight = asyncio.create_task(self._fly(text, ask, ttl_ms, weight))
+            self._flights[text] = flight
+            flight.add_done_callback(self._land(text))
+        else:
+            self._joined += 1
+        return cast("_T", await asyncio.shield(flight))
+
+    async def _held(self, text: str) -> _Entry | None:
+        entry = await self._backend.get(text)
+        if not isinstance(entry, _Entry):
+            self._forget(text)
+            return None
+        if entry.expires_at <= self._clock.now_ms():
+            return None
+        if text in self._entries:
+            self._entries.move_to_end(text)
+        return entry
+
+    async def _fly(
+        self, text: str, ask: Callable[[], Awaitable[_T]], ttl_ms: int, weight: int
+    ) -> _T:
+        asked_at = self._clock.now_ms()
+        value = await ask()
+        if weight <= self._max_weight:
+            # The answer is as old as its question.
+            entry = _Entry(value, asked_at + ttl_ms)
+            await self._backend.set(text, entry, ttl=ttl_ms / 1000)
+            await self._remember(text, _Size(weight, entry.expires_at))
+        return value
+
+    def _land(self, text: str) -> Callable[[asyncio.Task[Any]], None]:
+        def landed(flight: asyncio.Task[Any]) -> None:
+            if self._flights.get(text) is flight:
+                del self._flights[text]
+            if not flight.cancelled():
+                # Marks it as seen: whoever waited may have been cancelled.
+                flight.exception()
+
+        return landed
+
+    async def _remember(self, text: str, size: _Size) -> None:
+        self._forget(text)
+        self._entries[text] = size
+        self._weight += size.weight
+        while len(self._entries) > self._max_entries or self._weight > self._max_weight:
+            oldest = next(iter(self._entries))
+            self._forget(oldest)
+            await self._backend.delete(oldest)
+
+    def _forget(self, text: str) -> None:
+        size = self._entries.pop(text, None)
+        if size is not None:
+            self._weight -= size.weight

@@ -1,0 +1,77 @@
+"""Texts become documents here: checked, parsed and validated once, then kept for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse, validate
+from graphql.language import DocumentNode
+
+from .errors import RefusedError
+from .limits import Limits, check_structure, check_text, fields_of
+from .schema import core_schema
+
+__all__ = ["Prepared", "prepare"]
+
+_KEPT = 64
+"""Documents; one at its limits takes about a megabyte."""
+
+_INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A text that was parsed and validated.
+
+    Attributes:
+        document: what it says.
+        errors: what validation says.
+        introspects: whether it asks for the schema.
+    """
+
+    document: DocumentNode
+    errors: tuple[GraphQLError, ...]
+    introspects: bool
+
+    def operation(self, name: str | None) -> OperationDefinitionNode:
+        """Return the operation to run: the one of that name, or the only one.
+
+        Raises:
+            RefusedError: there is none, there are several, or it is no query.
+        """
+        found = [
+            definition
+            for definition in self.document.definitions
+            if isinstance(definition, OperationDefinitionNode)
+            and (name is None or (definition.name and definition.name.value == name))
+        ]
+        if not found:
+            raise RefusedError(
+                "BAD_REQUEST", "The text has no operation of that name: give one that it has."
+            )
+        if len(found) > 1:
+            raise RefusedError(
+                "BAD_REQUEST", "The text has several operations: give operationName."
+            )
+        if found[0].operation is not OperationType.QUERY:
+            raise RefusedError("BAD_REQUEST", "Only queries are answered: ask one.")
+        return found[0]
+
+
+@lru_cache(maxsize=_KEPT)
+def prepare(text: str, limits: Limits) -> Prepared:
+    """Return a text's document.
+
+    Raises:
+        RefusedError: it exceeds a limit.
+        GraphQLSyntaxError: it is no GraphQL.
+    """
+    check_text(text, limits)
+    document = parse(text)
+    check_structure(document, limits)
+    return Prepared(
+        document,
+        tuple(validate(core_schema(), document)),
+        any(field.name.value in _INTROSPECTION for field in fields_of(document)),
+    )

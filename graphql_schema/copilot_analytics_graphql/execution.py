@@ -1,0 +1,123 @@
+"""Runs one operation for one principal: checks it, runs it, and says what the answer may show."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLError
+
+from copilot_analytics._guard import Guard
+
+from .access import Principal
+from .cache import AnswerCache
+from .context import Context
+from .documents import prepare
+from .errors import RefusedError
+from .failures import describe_errors, mask
+from .limits import Limits, Pricing
+from .prices import PRICES
+from .questions import CachedQuestions
+from .requests import GraphQLRequest
+from .schema import build_schema, core_schema
+from .source import Source
+
+__all__ = ["Executor", "Outcome"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operation came to.
+
+    Attributes:
+        payload: the response: `data`, `errors`; without `data` where it was not run.
+        status: the HTTP status of a response that may tell: 200, 400, 403, 500 or 503.
+    """
+
+    payload: dict[str, Any]
+    status: int = 200
+
+
+class Executor:
+    """Answers operations; never raises but when it is cancelled.
+
+    Args:
+        source: answers the questions.
+        limits: what an operation may cost.
+        time_limit: how long it may take, in seconds; a read that is abandoned ends in its thread.
+    """
+
+    def __init__(self, source: Source, *, limits: Limits, time_limit: float) -> None:
+        self._source = source
+        self._limits = limits
+        self._time_limit = time_limit
+        self._cache = AnswerCache(source.clock)
+        self._schema = build_schema()
+        # Never strict: what fails here is told to the client, by a reference.
+        self._guard = Guard()
+
+    async def run(self, request: GraphQLRequest, principal: Principal) -> Outcome:
+        """Return the answer to an operation."""
+        suggest = principal.sees_all
+        attempt = self._guard.attempt("graphql operation")
+        with attempt:
+            try:
+                async with asyncio.timeout(self._time_limit):
+                    return await self._run(request, principal)
+            except TimeoutError:
+                return _refused(self._out_of_time(), 503, suggest=suggest)
+            except GraphQLError as exc:
+                return _refused(exc, 400, suggest=suggest)
+        error = attempt.error or RuntimeError()
+        return Outcome({"errors": [mask(error)]}, 500)
+
+    async def _run(self, request: GraphQLRequest, principal: Principal) -> Outcome:
+        prepared = prepare(request.query, self._limits)
+        suggest = principal.sees_all
+        if prepared.errors:
+            errors = describe_errors(prepared.errors, suggest=suggest)
+            return Outcome({"errors": errors}, 400)
+        operation = prepared.operation(request.operation_name)
+        if prepared.introspects and not principal.sees_all:
+            return _refused(
+                RefusedError(
+                    "FORBIDDEN", "Only an admin may introspect; the schema is documented."
+                ),
+                403,
+                suggest=suggest,
+            )
+        variables = request.variables or {}
+        pricing = Pricing(core_schema(), PRICES, prepared.document, self._source.clock.now_ms())
+        pricing.check(operation, variables, self._limits)
+        result = await self._schema.execute(
+            request.query,
+            variable_values=variables,
+            operation_name=request.operation_name,
+            context_value=Context(
+                principal=principal,
+                questions=CachedQuestions(
+                    self._source.service, self._cache, self._source.clock, principal
+                ),
+                source=self._source,
+                document=prepared.document,
+            ),
+        )
+        errors = describe_errors(result.errors or (), suggest=suggest)
+        if result.data is None and all(error.path is None for error in result.errors or ()):
+            # A variable's value was refused: nothing was run.
+            return Outcome({"errors": errors}, 400)
+        payload: dict[str, Any] = {"data": result.data}
+        if errors:
+            payload["errors"] = errors
+        return Outcome(payload)
+
+    def _out_of_time(self) -> RefusedError:
+        return RefusedError(
+            "TIMEOUT",
+            f"The operation took longer than {self._time_limit:g} s: ask for fewer days or fields.",
+        )
+
+
+def _refused(error: GraphQLError, status: int, *, suggest: bool) -> Outcome:
+    return Outcome({"errors": describe_errors([error], suggest=suggest)}, status)

@@ -1,0 +1,175 @@
+"""The service's questions as one principal may ask them: through the cache, in their scope."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from copilot_analytics import queries
+from copilot_analytics.periods import DateRange
+from copilot_analytics.queries import ExportFormat, ExportSection, Interval, Metric
+from copilot_analytics.typing import Clock
+
+from .access import Principal
+from .cache import AnswerCache, CacheKey, CacheStatistics
+from .ranges import previous_range
+from .source import Service
+
+__all__ = ["CachedQuestions"]
+
+_T = TypeVar("_T")
+
+CLOSED_TTL_MS = 300_000
+"""A range whose days have all ended changes by replays and imports only, which its generation
+shows; what a pattern's life is about (`totalCount`) may lag by this much."""
+
+OPEN_TTL_MS = 3_000
+"""A range with today grows all the time; a hundred tabs that poll it still cost one read in 3 s."""
+
+GENERATION_TTL_MS = 5_000
+
+_HOURS = 24
+
+
+class CachedQuestions:
+    """Asks a service for one principal.
+
+    Args:
+        service: answers.
+        cache: holds answers; shared by all principals of the service.
+        clock: tells today.
+        principal: who asks.
+    """
+
+    __slots__ = ("_cache", "_clock", "_principal", "_service")
+
+    def __init__(
+        self, service: Service, cache: AnswerCache, clock: Clock, principal: Principal
+    ) -> None:
+        self._service = service
+        self._cache = cache
+        self._clock = clock
+        self._principal = principal
+
+    async def dashboard(self, range: DateRange, *, top: int) -> queries.Dashboard:
+        """See `AnalyticsService.dashboard`."""
+        return await self._ask(
+            "dashboard",
+            range,
+            (top,),
+            lambda: self._service.dashboard(range, top=top),
+            weight=2 * top,
+            compared=True,
+        )
+
+    async def command_stats(self, name: str, range: DateRange) -> queries.CommandStats:
+        """See `AnalyticsService.command_stats`."""
+        return await self._ask(
+            "commandStats", range, (name,), lambda: self._service.command_stats(name, range)
+        )
+
+    async def popular_commands(
+        self, range: DateRange, *, limit: int
+    ) -> tuple[queries.PopularCommand, ...]:
+        """See `AnalyticsService.popular_commands`."""
+        return await self._ask(
+            "popularCommands",
+            range,
+            (limit,),
+            lambda: self._service.popular_commands(range, limit=limit),
+            weight=limit,
+        )
+
+    async def error_patterns(
+        self, range: DateRange, *, error_type: str | None, limit: int
+    ) -> tuple[queries.ErrorPattern, ...]:
+        """See `AnalyticsService.error_patterns`."""
+        return await self._ask(
+            "errorPatterns",
+            range,
+            (error_type, limit),
+            lambda: self._service.error_patterns(range, error_type=error_type, limit=limit),
+            weight=limit,
+        )
+
+    async def user_activity(self, user_id: str, range: DateRange) -> queries.UserActivity:
+        """See `AnalyticsService.user_activity`."""
+        return await self._ask(
+            "userActivity",
+            range,
+            (user_id,),
+            lambda: self._service.user_activity(user_id, range),
+            weight=range.days,
+        )
+
+    async def time_series(
+        self,
+        metric: Metric,
+        range: DateRange,
+        *,
+        interval: Interval,
+        command: str | None,
+        intent: str | None,
+        error_type: str | None,
+    ) -> queries.TimeSeries:
+        """See `AnalyticsService.time_series`."""
+        return await self._ask(
+            "timeSeries",
+            range,
+            (metric.value, interval.value, command, intent, error_type),
+            lambda: self._service.time_series(
+                metric,
+                range,
+                interval=interval,
+                command=command,
+                intent=intent,
+                error_type=error_type,
+            ),
+            weight=range.days * (_HOURS if interval is Interval.HOUR else 1),
+        )
+
+    async def export(
+        self, range: DateRange, format: ExportFormat, section: ExportSection | None
+    ) -> queries.Export:
+        """See `AnalyticsService.export`; a file is large and wanted once, so it is not cached."""
+        return await self._service.export(range, format, section)
+
+    async def recorder_health(self) -> queries.RecorderHealth:
+        """See `AnalyticsService.recorder_health`; never cached."""
+        return await self._service.recorder_health()
+
+    @property
+    def cache_statistics(self) -> CacheStatistics:
+        """How the cache is doing."""
+        return self._cache.statistics
+
+    async def _ask(
+        self,
+        question: str,
+        range: DateRange,
+        arguments: tuple[str | int | None, ...],
+        ask: Callable[[], Awaitable[_T]],
+        *,
+        weight: int = 1,
+        compared: bool = False,
+    ) -> _T:
+        closed = range.end_ms <= self._clock.now_ms()
+        past = (range, previous_range(range) if compared else None)
+        generations = [await self._generation(days) for days in past if closed and days is not None]
+        key = CacheKey(
+            question,
+            (range.first_day, range.last_day, *arguments),
+            None if self._principal.sees_all else self._principal.id,
+            tuple(generations),
+        )
+        # A negative weight is a limit that the service will refuse.
+        return await self._cache.get(
+            key, ask, ttl_ms=CLOSED_TTL_MS if closed else OPEN_TTL_MS, weight=max(weight, 1)
+        )
+
+    async def _generation(self, range: DateRange) -> int:
+        """Return the range's generation: the same for everyone, read before the data it dates."""
+        key = CacheKey("generations", (range.first_day, range.last_day), None)
+        return await self._cache.get(
+            key, lambda: self._service.generations(range), ttl_ms=GENERATION_TTL_MS
+        )

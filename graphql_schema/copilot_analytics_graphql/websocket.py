@@ -1,0 +1,268 @@
+"""GraphQL over WebSocket: the protocol `graphql-transport-ws`, queries so far.
+
+Close codes, as the protocol has them: 4400 a malformed message, 4401 a query before the
+acknowledgment, 4403 nobody whom the application knows, or no longer, 4406 no subprotocol of ours,
+4408 no `connection_init` in time, 4409 an id twice at once, 4429 a second `connection_init`; and
+1009 a message that is too large.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from starlette.datastructures import Headers
+
+from copilot_analytics.typing import Message, Receive, Scope, Send
+
+from .access import Credentials, Gatekeeper, Principal
+from .errors import RefusedError
+from .execution import Executor
+from .failures import describe_errors
+from .requests import request_of
+
+__all__ = ["SUBPROTOCOL", "WebSocketEndpoint"]
+
+SUBPROTOCOL = "graphql-transport-ws"
+
+_INIT_SECONDS = 10.0
+_MAX_OPERATIONS = 20
+"""At once, on one socket."""
+
+_MAX_ID_CHARACTERS = 128
+_MAX_REASON_BYTES = 123
+
+
+class _Incoming(msgspec.Struct, frozen=True):
+    type: str
+    id: str | None = None
+    payload: Any = None
+
+
+_decoder = msgspec.json.Decoder(_Incoming)
+
+
+class _Closed(Exception):
+    """The conversation is over.
+
+    Attributes:
+        code: the close code to send; None where the client has gone.
+        reason: what to say with it.
+    """
+
+    def __init__(self, code: int | None, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class WebSocketEndpoint:
+    """Answers operations on sockets; whatever a client sends, it ends with a close code.
+
+    Args:
+        executor: runs the operations.
+        gatekeeper: lets in whom the application knows.
+        max_message: the most characters of a message.
+        allowed_origins: origins, besides our own, whose pages may connect, such as
+            "https://admin.example.com".
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        gatekeeper: Gatekeeper,
+        *,
+        max_message: int,
+        allowed_origins: frozenset[str],
+    ) -> None:
+        self.executor = executor
+        self.gatekeeper = gatekeeper
+        self.max_message = max_message
+        self._allowed_origins = allowed_origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket."""
+        await receive()  # websocket.connect
+        if not self._welcome(Headers(scope=scope)):
+            # A page of another origin would use the user's cookies. Before the handshake is
+            # accepted, a close is an HTTP 403.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        await _Conversation(self, scope, receive, send).run()
+
+    def _welcome(self, headers: Headers) -> bool:
+        origin = headers.get("origin")
+        if origin is None or origin in self._allowed_origins:
+            return True
+        try:
+            return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        except ValueError:
+            return False
+
+
+class _Conversation:
+    """One socket's messages."""
+
+    def __init__(
+        self, endpoint: WebSocketEndpoint, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        self._endpoint = endpoint
+        self._scope = scope
+        self._receive = receive
+        self._asgi_send = send
+        self._open = True
+        self._principal: Principal | None = None
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Converse until one side ends it."""
+        spoken = SUBPROTOCOL in self._scope.get("subprotocols", ())
+        try:
+            await self._send_asgi(
+                {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if spoken else None}
+            )
+            if not spoken:
+                raise _Closed(4406, f"Speak the subprotocol {SUBPROTOCOL}")
+            await self._converse()
+        except _Closed as closed:
+            await self._close(closed)
+        finally:
+            self._open = False
+            for operation in self._operations.values():
+                operation.cancel()
+            await asyncio.gather(*self._operations.values(), return_exceptions=True)
+
+    async def _converse(self) -> None:
+        try:
+            async with asyncio.timeout(_INIT_SECONDS) as deadline:
+                while True:
+                    message = self._read(await self._receive())
+                    if message.type == "connection_init":
+                        principal = await self._init(message)
+                        left = self._endpoint.gatekeeper.seconds_left(principal)
+                        now = asyncio.get_running_loop().time()
+                        deadline.reschedule(None if left is None else now + left)
+                        await self._send({"type": "connection_ack"})
+                    else:
+                        await self._handle(message)
+        except TimeoutError:
+            if self._principal is None:
+                raise _Closed(4408, "Connection initialisation timeout") from None
+            raise _Closed(4403, "Your credentials have expired") from None
+
+    def _read(self, message: Message) -> _Incoming:
+        if message["type"] != "websocket.receive":
+            raise _Closed(None)
+        text = message.get("text")
+        if text is None:
+            raise _Closed(4400, "Messages are text")
+        if len(text) > self._endpoint.max_message:
+            raise _Closed(1009, f"A message has at most {self._endpoint.max_message:,} characters")
+        try:
+            return _decoder.decode(text)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            raise _Closed(4400, 'A message is JSON: {"type": …, "id": …, "payload": …}') from None
+
+    async def _init(self, message: _Incoming) -> Principal:
+        if self._principal is not None:
+            raise _Closed(4429, "Too many initialisation requests")
+        payload = message.payload
+        if payload is not None and not isinstance(payload, dict):
+            raise _Closed(4400, "The payload of connection_init is an object")
+        principal = await self._endpoint.gatekeeper.admit(Credentials(self._scope, payload))
+        if principal is None:
+            raise _Closed(4403, "Forbidden")
+        self._principal = principal
+        return principal
+
+    async def _handle(self, message: _Incoming) -> None:
+        match message.type:
+            case "ping":
+                await self._send({"type": "pong"})
+            case "pong":
+                pass
+            case "subscribe":
+                await self._subscribe(message)
+            case "complete":
+                operation = self._operations.pop(self._id(message), None)
+                if operation is not None:
+                    operation.cancel()
+            case _:
+                raise _Closed(4400, "Unknown message type")
+
+    def _id(self, message: _Incoming) -> str:
+        if not message.id or len(message.id) > _MAX_ID_CHARACTERS:
+            raise _Closed(4400, f"An id has 1 to {_MAX_ID_CHARACTERS} characters")
+        return message.id
+
+    async def _subscribe(self, message: _Incoming) -> None:
+        id = self._id(message)
+        principal = self._principal
+        if principal is None:
+            raise _Closed(4401, "Unauthorized")
+        if id in self._operations:
+            raise _Closed(4409, "Subscriber for this id already exists")
+        if len(self._operations) >= _MAX_OPERATIONS:
+            await self._error(
+                id,
+                RefusedError(
+                    "LIMIT_EXCEEDED",
+                    f"{_MAX_OPERATIONS} operations are under way on this socket: wait for one.",
+                ),
+            )
+            return
+        self._operations[id] = asyncio.create_task(self._run(id, message.payload, principal))
+
+    async def _run(self, id: str, payload: object, principal: Principal) -> None:
+        try:
+            try:
+                request = request_of(payload)
+            except RefusedError as exc:
+                await self._error(id, exc)
+                return
+            outcome = await self._endpoint.executor.run(request, principal)
+            if "data" in outcome.payload:
+                await self._send({"type": "next", "id": id, "payload": outcome.payload})
+                await self._send({"type": "complete", "id": id})
+            else:
+                await self._send({"type": "error", "id": id, "payload": outcome.payload["errors"]})
+        except _Closed:
+            # The reader hears of it by itself.
+            return
+        finally:
+            if self._operations.get(id) is asyncio.current_task():
+                del self._operations[id]
+
+    async def _error(self, id: str, error: RefusedError) -> None:
+        await self._send(
+            {"type": "error", "id": id, "payload": describe_errors([error], suggest=False)}
+        )
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._send_asgi(
+            {"type": "websocket.send", "text": msgspec.json.encode(message).decode()}
+        )
+
+    async def _send_asgi(self, message: Message) -> None:
+        if not self._open:
+            raise _Closed(None)
+        try:
+            await self._asgi_send(message)
+        except OSError:
+            # Servers raise one of these once the client has gone.
+            self._open = False
+            raise _Closed(None) from None
+
+    async def _close(self, closed: _Closed) -> None:
+        if closed.code is None or not self._open:
+            return
+        self._open = False
+        reason = closed.reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+        try:
+            await self._asgi_send(
+                {"type": "websocket.close", "code": closed.code, "reason": reason}
+            )
+        except OSError:
+            return
