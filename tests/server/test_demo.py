@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from copilot_analytics.server.demo_report import differences
+from copilot_analytics.server.demo_report import EVENTS, TOTALS, differences
 from copilot_analytics.server.tally import Tally
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -92,30 +92,11 @@ def test_wrong_option_is_one_clear_sentence(
 
 
 def _dashboard(**summary: int) -> dict[str, Any]:
-    names = [
-        "messages",
-        "clarifications",
-        "tokens",
-        "connections",
-        "executions",
-        "failures",
-        "errors",
-        "activeUsers",
-    ]
-    events = [
-        "INTENT_CLASSIFIED",
-        "STREAMING_STARTED",
-        "STREAMING_COMPLETED",
-        "STREAMING_INTERRUPTED",
-        "MULTI_STEP_STARTED",
-        "MULTI_STEP_COMPLETED",
-        "MULTI_STEP_FAILED",
-    ]
     return {
         "summary": {
-            **{name: {"value": summary.get(name, 0)} for name in names},
+            **{name: {"value": summary.get(name, 0)} for name in TOTALS.values()},
             "errorsByType": [],
-            "events": [{"type": event, "count": 0} for event in events],
+            "events": [{"type": event, "count": 0} for event in EVENTS.values()],
         },
         "topCommands": [],
     }

@@ -15,12 +15,12 @@ from ..periods import DateRange
 from .sample_copilot import COMMANDS
 from .tally import Tally
 
-__all__ = ["differences", "fetch_dashboard", "tables"]
+__all__ = ["EVENTS", "TOTALS", "differences", "fetch_dashboard", "tables"]
 
 _TOP = 2 * len(COMMANDS)
 _SHOWN = 5
 
-QUERY = """
+_QUERY = """
 query Demo($start: Date!, $end: Date!, $top: Int!) {
   dashboard(range: {start: $start, end: $end}, top: $top) {
     range { start end }
@@ -46,7 +46,7 @@ query Demo($start: Date!, $end: Date!, $top: Int!) {
 }
 """
 
-_EVENTS = {
+EVENTS = {
     "intents": "INTENT_CLASSIFIED",
     "streams started": "STREAMING_STARTED",
     "streams completed": "STREAMING_COMPLETED",
@@ -55,7 +55,9 @@ _EVENTS = {
     "multi steps completed": "MULTI_STEP_COMPLETED",
     "multi steps failed": "MULTI_STEP_FAILED",
 }
-_TOTALS = {
+"""The events whose number stands for a figure of `Tally.figures`."""
+
+TOTALS = {
     "messages": "messages",
     "clarifications": "clarifications",
     "tokens": "tokens",
@@ -65,6 +67,7 @@ _TOTALS = {
     "errors": "errors",
     "users": "activeUsers",
 }
+"""The summary's fields for the other figures of `Tally.figures`."""
 
 
 async def fetch_dashboard(url: str, token: str, days: DateRange) -> dict[str, Any]:
@@ -78,7 +81,7 @@ async def fetch_dashboard(url: str, token: str, days: DateRange) -> dict[str, An
         async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
             response = await client.post(
                 url,
-                json={"query": QUERY, "variables": variables},
+                json={"query": _QUERY, "variables": variables},
                 headers={"Authorization": f"Bearer {token}"},
             )
     except httpx.HTTPError as error:
@@ -103,8 +106,8 @@ def _figures(dashboard: dict[str, Any]) -> dict[str, int]:
     """Return the dashboard's numbers by the names of `Tally.figures`."""
     summary = dashboard["summary"]
     events = {entry["type"]: entry["count"] for entry in summary["events"]}
-    figures = {name: summary[field]["value"] for name, field in _TOTALS.items()}
-    figures |= {name: events[event_type] for name, event_type in _EVENTS.items()}
+    figures = {name: summary[field]["value"] for name, field in TOTALS.items()}
+    figures |= {name: events[event_type] for name, event_type in EVENTS.items()}
     for command in dashboard["topCommands"]:
         figures[f"executions of {command['name']}"] = command["executions"]
         figures[f"failures of {command['name']}"] = command["failures"]
