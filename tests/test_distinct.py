@@ -113,12 +113,27 @@ def test_stored_form_round_trips(size: int) -> None:
     distinct = Distinct.of(_users(size))
     data = distinct.to_bytes()
     assert Distinct.from_bytes(data) == distinct
-    assert Distinct.from_bytes(data).to_bytes() == data
-    assert len(data) == 1 + (6 * size if size < EXACT_BELOW else REGISTERS)
+    assert len(data) == 1 + (8 * size if size < EXACT_BELOW else REGISTERS)
 
 
-def test_stored_form_is_sorted() -> None:
-    assert Distinct.of([2, 1]).to_bytes() == b"\x01" + b"\0\0\0\0\0\x01" + b"\0\0\0\0\0\x02"
+@given(sizes, sizes)
+def test_add_says_whether_it_changed_anything(first: int, second: int) -> None:
+    distinct = Distinct.of(_users(first))
+    before = distinct.to_bytes()
+    changed = distinct.add(_users(second, seed=2))
+    assert changed is (distinct != Distinct.from_bytes(before))
+    assert not distinct.add([*_users(first), *_users(second, seed=2)])
+
+
+def test_stored_form_is_the_same_on_every_machine() -> None:
+    assert Distinct.of([0x0A0B]).to_bytes() == b"\x01\x0b\x0a" + bytes(6)
+
+
+@given(st.lists(st.integers(EXACT_BELOW, 2_000), min_size=1, max_size=3))
+def test_merge_takes_the_highest_rank_of_each_register(counts: list[int]) -> None:
+    parts = [Distinct.of(_users(size, seed)) for seed, size in enumerate(counts)]
+    highest = map(max, zip(*(part.registers for part in parts), strict=True))
+    assert Distinct.merge(parts).registers == bytes(highest)
 
 
 @pytest.mark.parametrize(

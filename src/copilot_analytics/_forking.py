@@ -1,4 +1,7 @@
-"""What a forked child has to forget: locks that nobody holds any more, threads that are gone."""
+"""Forks: what a child has to forget, and what must not be open while one happens.
+
+A forked child has its parent's memory, but neither its threads nor its file locks.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,44 @@ import os
 from typing import Protocol
 from weakref import WeakSet
 
-__all__ = ["renew_in_children"]
+__all__ = ["renew_in_children", "settle_before_forks"]
 
 
 class _Renewable(Protocol):
     def renew_in_child(self) -> None: ...
 
 
+class _Settling(Protocol):
+    def settle_before_fork(self) -> None: ...
+
+    def resume_after_fork(self) -> None: ...
+
+
 _renewed: WeakSet[_Renewable] = WeakSet()
+_settling: WeakSet[_Settling] = WeakSet()
 
 
 def renew_in_children(thing: _Renewable) -> None:
     """Call `thing.renew_in_child()` in every process that is forked while `thing` lives."""
     _renewed.add(thing)
+
+
+def settle_before_forks(thing: _Settling) -> None:
+    """Call `thing.settle_before_fork()` before each fork, `resume_after_fork()` in the parent then.
+
+    The first must return soon: the host waits for its fork.
+    """
+    _settling.add(thing)
+
+
+def _settle() -> None:
+    for thing in list(_settling):
+        thing.settle_before_fork()
+
+
+def _resume() -> None:
+    for thing in list(_settling):
+        thing.resume_after_fork()
 
 
 def _renew() -> None:
@@ -28,4 +56,4 @@ def _renew() -> None:
 
 # Interpreter-wide hooks cannot be taken back, so there is one for all of us. Windows has no fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(before=_settle, after_in_parent=_resume, after_in_child=_renew)

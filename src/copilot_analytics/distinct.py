@@ -8,6 +8,8 @@ give the rank.
 from __future__ import annotations
 
 import math
+import sys
+from array import array
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
@@ -27,9 +29,15 @@ _MAX_RANK = _RANK_BITS + 1
 _RANK_MASK = (1 << _RANK_BITS) - 1
 _HASH_BYTES = 6
 
-# The first byte of the stored form says what follows.
+# The first byte of the stored form says what follows. Hashes take 8 bytes there, lowest first:
+# `array` reads and writes them ten times as fast as 6 bytes each.
 _MEMBERS = b"\x01"
 _SKETCH = b"\x02"
+_MEMBER_BYTES = 8
+_RANKS = bytes(range(_MAX_RANK + 1))
+
+# The highest bit of each register, which no rank reaches.
+_HIGH = int.from_bytes(b"\x80" * REGISTERS, "little")
 
 
 # One process serves few enough users that most hashes are needed again; 16,384 entries take 3 MB.
@@ -86,6 +94,24 @@ def _tau(x: float) -> float:
             return z / 3.0
 
 
+def _highest(sketches: Iterable[bytes | bytearray]) -> bytearray:
+    """Return each register's highest rank, of all registers at once as one large integer."""
+    merged = 0
+    for sketch in sketches:
+        other = int.from_bytes(sketch, "little")
+        # The high bit of each register where ours is as high, then all of its bits.
+        kept = ((merged | _HIGH) - other) & _HIGH
+        kept = (kept << 1) - (kept >> 7)
+        merged = other ^ ((merged ^ other) & kept)
+    return bytearray(merged.to_bytes(REGISTERS, "little"))
+
+
+def _little_endian(numbers: array[int]) -> array[int]:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
 class Distinct:
     """The distinct users of one rollup, or of several merged.
 
@@ -119,10 +145,7 @@ class Distinct:
                 members |= part._members
         if sketches:
             merged._members = None
-            # `max` of one argument would take it for an iterable.
-            merged._registers = (
-                bytearray(map(max, *sketches)) if len(sketches) > 1 else sketches[0][:]
-            )
+            merged._registers = _highest(sketches)
         merged.add(members)
         return merged
 
@@ -135,12 +158,9 @@ class Distinct:
         """
         form, body = data[:1], data[1:]
         distinct = cls()
-        if form == _MEMBERS and len(body) % _HASH_BYTES == 0:
-            distinct.add(
-                int.from_bytes(body[at : at + _HASH_BYTES], "big")
-                for at in range(0, len(body), _HASH_BYTES)
-            )
-        elif form == _SKETCH and len(body) == REGISTERS and max(body) <= _MAX_RANK:
+        if form == _MEMBERS and len(body) % _MEMBER_BYTES == 0:
+            distinct.add(_little_endian(array("Q", body)))
+        elif form == _SKETCH and len(body) == REGISTERS and not body.translate(None, _RANKS):
             distinct._members = None
             distinct._registers = bytearray(body)
         else:
@@ -148,23 +168,23 @@ class Distinct:
         return distinct
 
     def to_bytes(self) -> bytes:
-        """Return the stored form: a version byte, then the sorted hashes or all the registers."""
+        """Return the stored form: a version byte, then the hashes or all the registers."""
         if self._members is None:
             return _SKETCH + self._registers
-        return _MEMBERS + b"".join(
-            member.to_bytes(_HASH_BYTES, "big") for member in sorted(self._members)
-        )
+        return _MEMBERS + _little_endian(array("Q", self._members)).tobytes()
 
-    def add(self, hashes: Iterable[int]) -> None:
-        """Add hashes, see `user_hash`."""
+    def add(self, hashes: Iterable[int]) -> bool:
+        """Add hashes, see `user_hash`, and return whether that changed anything."""
         if self._members is None:
-            self._raise(hashes)
-            return
+            return self._raise(hashes)
+        before = len(self._members)
         self._members.update(hashes)
-        if len(self._members) >= EXACT_BELOW:
+        after = len(self._members)
+        if after >= EXACT_BELOW:
             members, self._members = self._members, None
             self._registers = bytearray(REGISTERS)
             self._raise(members)
+        return after > before
 
     def count(self) -> DistinctUsers:
         """Return how many there are, and whether that is exact."""
@@ -187,13 +207,16 @@ class Distinct:
         sketch._raise(self._members)
         return bytes(sketch._registers)
 
-    def _raise(self, hashes: Iterable[int]) -> None:
+    def _raise(self, hashes: Iterable[int]) -> bool:
         registers = self._registers
+        raised = False
         for hash in hashes:
             register = hash >> _RANK_BITS
             rank = _MAX_RANK - (hash & _RANK_MASK).bit_length()
             if rank > registers[register]:
                 registers[register] = rank
+                raised = True
+        return raised
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Distinct):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .._forking import renew_in_children
+from .._forking import renew_in_children, settle_before_forks
 from ..errors import StoreError, StoreSchemaError, StoreUnavailableError
 from ._filesystems import network_filesystem
 from ._sqlite_schema import prepare
@@ -19,8 +19,14 @@ __all__ = ["Connections"]
 _KEPT_READERS = 4
 """Idle read connections that are kept; as many as the service has threads."""
 
+_KEPT_STATEMENTS = 256
+"""Statements that stay prepared; a writer has about a hundred."""
+
 _WAIT_SECONDS = 1.0
 """How long one attempt waits for another process's lock; then it is tried again."""
+
+_FORK_WAIT_SECONDS = 0.5
+"""How long a fork waits for what reads and writes; most batches take 50 ms."""
 
 _CACHE_KIB = 16_384
 """The writer's page cache. The index by user is written all over: with SQLite's own 2 MB every
@@ -70,20 +76,42 @@ class Connections:
         self._wait = min(busy_timeout, _WAIT_SECONDS)
         self._forgotten: list[object] = []
         self._reset()
+        settle_before_forks(self)
         renew_in_children(self)
 
     def _reset(self) -> None:
         self._writing = threading.RLock()
-        self._pooling = threading.Lock()
+        self._pooling = threading.Condition(threading.Lock())
         self._writer: sqlite3.Connection | None = None
         self._readers: list[sqlite3.Connection] = []
+        self._in_use = 0
         self._era = 0
+        self._settled = False
+
+    def settle_before_fork(self) -> None:
+        """Close what is open, and open nothing until the fork is over.
+
+        SQLite in the child would take the parent's file locks for its own. Then the parent's last
+        close deletes the log that the child still writes to.
+        """
+        self._settled = self._writing.acquire(timeout=_FORK_WAIT_SECONDS)
+        if self._settled:
+            self._discard_writer()
+        self._pooling.acquire()
+        self._pooling.wait_for(lambda: not self._in_use, _FORK_WAIT_SECONDS)
+        self._close_readers()
+
+    def resume_after_fork(self) -> None:
+        """Let connections be opened again; in the parent."""
+        self._pooling.release()
+        if self._settled:
+            self._writing.release()
 
     def renew_in_child(self) -> None:
         """Start afresh in a forked child.
 
-        The parent's connections are kept but never used nor closed here: SQLite would take the
-        parent's locks for its own.
+        A connection that was in use for too long is kept, but never used nor closed here: another
+        thread was inside it.
         """
         self._forgotten += [self._writer, self._readers]
         self._reset()
@@ -98,10 +126,7 @@ class Connections:
         with self._writing:
             self._discard_writer()
         with self._pooling:
-            readers, self._readers = self._readers, []
-            self._era += 1
-        for reader in readers:
-            _close(reader)
+            self._close_readers()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -153,22 +178,33 @@ class Connections:
         return connection
 
     def _take_reader(self) -> tuple[sqlite3.Connection, int]:
-        with self._pooling:
-            if self._readers:
-                return self._readers.pop(), self._era
-            era = self._era
         if self._writer is None:
             self.open()
+        with self._pooling:
+            # Opened inside, so that a fork sees it or waits for it.
+            connection = self._readers.pop() if self._readers else self._open_reader()
+            self._in_use += 1
+            return connection, self._era
+
+    def _open_reader(self) -> sqlite3.Connection:
         connection = self._connect()
         connection.execute("PRAGMA query_only = ON")
-        return connection, era
+        return connection
 
     def _give_back(self, connection: sqlite3.Connection, era: int, whole: bool) -> None:
         with self._pooling:
             if whole and era == self._era and len(self._readers) < _KEPT_READERS:
                 self._readers.append(connection)
-                return
-        _close(connection)
+            else:
+                _close(connection)
+            self._in_use -= 1
+            self._pooling.notify_all()
+
+    def _close_readers(self) -> None:
+        """Close the idle readers, and later those in use; `_pooling` is held."""
+        self._era += 1
+        while self._readers:
+            _close(self._readers.pop())
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -177,6 +213,7 @@ class Connections:
             timeout=self._wait,
             isolation_level=None,
             check_same_thread=False,
+            cached_statements=_KEPT_STATEMENTS,
         )
 
     def _retry(self, step: Callable[[], object]) -> None:

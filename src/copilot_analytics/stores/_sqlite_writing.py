@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from ..distinct import Distinct
 from ..encoding import encode_metadata
 from ..periods import DAY_MS
 from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
+from ._sqlite_insert import Insert, Row
 from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
 
 __all__ = ["DETAILS", "USERS", "KnownUsers", "write_batch"]
@@ -26,6 +27,18 @@ USERS = msgspec.json.Decoder(tuple[str, ...])
 
 _ENDED_MS = 60_000
 """A day counts as ended this long before its end: what is cached then outlives it."""
+
+_ON_KEY = "ON CONFLICT (kind, period, dimension) DO UPDATE SET"
+_EVENTS = Insert("events", 9)
+_DETAILS = Insert("details", 4, f"{_ON_KEY} counters = excluded.counters")
+_DISTINCT_USERS = Insert("distinct_users", 4, f"{_ON_KEY} users = excluded.users")
+_PATTERNS = Insert(
+    "patterns",
+    7,
+    "ON CONFLICT (dimension) DO UPDATE SET message = excluded.message, count = excluded.count, "
+    "first = excluded.first, last = excluded.last, users = excluded.users",
+)
+_GENERATIONS = Insert("generations", 2, "ON CONFLICT (day) DO UPDATE SET n = n + 1")
 
 _Key = tuple[int, int, str]
 """The code of a kind, a period's number and a dimension: the primary key of most tables."""
@@ -91,9 +104,7 @@ def write_batch(
             "UPDATE writers SET last_sequence = ?, last_written = ? WHERE id = ?",
             (rest.last, now_ms, writer),
         )
-    connection.executemany(
-        "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", _event_rows(rest, writer)
-    )
+    _EVENTS.execute(connection, _event_rows(rest, writer))
     connection.execute("UPDATE tallies SET n = n + ? WHERE name = 'events'", (len(rest.events),))
     deltas = rest.deltas
     _add_rollups(connection, deltas.rollups)
@@ -103,13 +114,12 @@ def write_batch(
     return stored
 
 
-def _event_rows(batch: Batch, writer: int | None) -> Iterator[tuple[object, ...]]:
-    codes = {event_type.value: code for event_type, code in EVENT_CODES.items()}
-    for event in batch.events:
-        yield (
+def _event_rows(batch: Batch, writer: int | None) -> list[Row]:
+    return [
+        (
             event.timestamp,
             event.event_id,
-            codes[event.event_type],
+            EVENT_CODES[event.event_type],
             event.user_id,
             event.conversation_id,
             event.connection_id,
@@ -117,6 +127,8 @@ def _event_rows(batch: Batch, writer: int | None) -> Iterator[tuple[object, ...]
             writer,
             event.sequence,
         )
+        for event in batch.events
+    ]
 
 
 class _Kind:
@@ -130,13 +142,12 @@ class _Kind:
         self.headlines = HEADLINES[kind]
         self.names = frozenset(self.headlines)
         sums = ", ".join(f"{column} = {column} + excluded.{column}" for column in columns)
-        self.upsert = (
-            f"INSERT INTO rollups (kind, period, dimension, first, last, {', '.join(columns)}) "
-            f"VALUES ({code}, ?, ?, ?, ?{', ?' * len(columns)}) "
-            "ON CONFLICT (kind, period, dimension) DO UPDATE SET "
-            "first = min(coalesce(first, excluded.first), coalesce(excluded.first, first)), "
-            "last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), "
-            f"{sums}"
+        self.upsert = Insert(
+            f"rollups (kind, period, dimension, first, last, {', '.join(columns)})",
+            5 + len(columns),
+            f"{_ON_KEY} first = min(coalesce(first, excluded.first), "
+            "coalesce(excluded.first, first)), "
+            f"last = max(coalesce(last, excluded.last), coalesce(excluded.last, last)), {sums}",
         )
 
 
@@ -145,7 +156,7 @@ _HOURS = _Kind(HOURS, RollupKind.ACTIVITY)
 
 
 def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rollup]) -> None:
-    rows: defaultdict[_Kind, list[tuple[object, ...]]] = defaultdict(list)
+    rows: defaultdict[_Kind, list[Row]] = defaultdict(list)
     details: dict[_Key, dict[str, int]] = {}
     for key, rollup in rollups.items():
         kind = _HOURS if "T" in key.period else _DAYS[key.kind]
@@ -153,6 +164,7 @@ def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rol
         period = period_number(key.period)
         rows[kind].append(
             (
+                kind.code,
                 period,
                 key.dimension,
                 rollup.first or None,
@@ -165,12 +177,12 @@ def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rol
                 name: count for name, count in counters.items() if name not in kind.names
             }
     for kind, values in rows.items():
-        connection.executemany(kind.upsert, values)
+        kind.upsert.execute(connection, values)
     _add_details(connection, details)
 
 
 def _add_details(connection: sqlite3.Connection, details: Mapping[_Key, dict[str, int]]) -> None:
-    rows = []
+    rows: list[Row] = []
     for key, counters in details.items():
         stored = connection.execute(
             "SELECT counters FROM details WHERE kind = ? AND period = ? AND dimension = ?", key
@@ -181,18 +193,14 @@ def _add_details(connection: sqlite3.Connection, details: Mapping[_Key, dict[str
                 total[name] = total.get(name, 0) + count
             counters = total
         rows.append((*key, msgspec.msgpack.encode(counters)))
-    connection.executemany(
-        "INSERT INTO details VALUES (?, ?, ?, ?) ON CONFLICT (kind, period, dimension) "
-        "DO UPDATE SET counters = excluded.counters",
-        rows,
-    )
+    _DETAILS.execute(connection, rows)
 
 
 def _add_users(
     connection: sqlite3.Connection, distinct: Mapping[RollupKey, set[int]], known: KnownUsers
 ) -> dict[_Key, set[int]]:
     stored = {}
-    rows = []
+    rows: list[Row] = []
     for rollup_key, hashes in distinct.items():
         key = KIND_CODES[rollup_key.kind], period_number(rollup_key.period), rollup_key.dimension
         new = known.unknown(key, hashes)
@@ -202,22 +210,15 @@ def _add_users(
         found = connection.execute(
             "SELECT users FROM distinct_users WHERE kind = ? AND period = ? AND dimension = ?", key
         ).fetchone()
-        before = b"" if found is None else found[0]
-        users = Distinct() if found is None else Distinct.from_bytes(before)
-        users.add(new)
-        after = users.to_bytes()
-        if after != before:
-            rows.append((*key, after))
-    connection.executemany(
-        "INSERT INTO distinct_users VALUES (?, ?, ?, ?) ON CONFLICT (kind, period, dimension) "
-        "DO UPDATE SET users = excluded.users",
-        rows,
-    )
+        users = Distinct() if found is None else Distinct.from_bytes(found[0])
+        if users.add(new):
+            rows.append((*key, users.to_bytes()))
+    _DISTINCT_USERS.execute(connection, rows)
     return stored
 
 
 def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, PatternDelta]) -> None:
-    rows = []
+    rows: list[Row] = []
     for dimension, delta in patterns.items():
         found = connection.execute(
             "SELECT error_type, message, count, first, last, users FROM patterns "
@@ -240,17 +241,10 @@ def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, Pattern
                 msgspec.json.encode(life.users).decode(),
             )
         )
-    connection.executemany(
-        "INSERT INTO patterns VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dimension) DO UPDATE SET "
-        "message = excluded.message, count = excluded.count, first = excluded.first, "
-        "last = excluded.last, users = excluded.users",
-        rows,
-    )
+    _PATTERNS.execute(connection, rows)
 
 
 def _raise_generations(connection: sqlite3.Connection, days: Collection[str], now_ms: int) -> None:
     numbers = [period_number(day) for day in days]
-    connection.executemany(
-        "INSERT INTO generations VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET n = n + 1",
-        [(day,) for day in numbers if (day + 1) * DAY_MS <= now_ms + _ENDED_MS],
-    )
+    ended = [(day, 1) for day in numbers if (day + 1) * DAY_MS <= now_ms + _ENDED_MS]
+    _GENERATIONS.execute(connection, ended)
