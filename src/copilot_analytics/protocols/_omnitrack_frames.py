@@ -36,7 +36,7 @@ __all__ = ["SERVER_FRAMES", "AnyServerFrame", "ServerFrame"]
 _NOTHING: Final[tuple[Signal, ...]] = ()
 _CONTENT: Final[tuple[Signal, ...]] = (StreamContent(),)
 _TURN_END: Final = TurnEnd()
-_DEFAULT_ERROR_TYPE = "CopilotError"
+_DEFAULT_ERROR_TYPE: Final = ErrorReported().error_type
 
 
 class _Metadata(msgspec.Struct, gc=False, rename="camel"):

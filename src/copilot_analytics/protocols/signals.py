@@ -6,9 +6,9 @@ the tracker's part, and each class below states it. Three things hold for all of
 * The signals of one frame are a sequence, to be taken in order.
 * `conversation_id` is what the frame says; with None the signal belongs to what is going on on the
   connection (its open stream, its running steps, its oldest turn), whatever the conversation.
-* `extra` holds further metadata by Python names for the event that the signal leads to, as the
-  frame has it and unchecked; what the tracker measures itself comes first only where the signal
-  says nothing. None, not an empty dict, when there is nothing.
+* What a signal says wins over what the tracker measures. `extra` holds further metadata by Python
+  names, as the frame has it and unchecked, for the event that the signal leads to; None, not an
+  empty dict, when there is nothing. It is not to be changed.
 
 *Turns.* A turn is a user's message and everything up to the end of its answer. They queue, first in
 first out, per conversation, else per connection; signals of an answer belong to the oldest one, and
@@ -314,7 +314,7 @@ class ErrorReported(msgspec.Struct, frozen=True, gc=False):
         extra: see the module.
     """
 
-    error_type: str
+    error_type: str = "CopilotError"
     message: str | None = None
     retryable: bool | None = None
     correlation_id: str | None = None
