@@ -29,7 +29,7 @@ _RANDOM_BITS = 50
 
 
 def _encode(number: int, pairs: int) -> str:
-    """Return the lowest `pairs` × 10 bits of a number, two characters for 10 bits."""
+    """Return the lowest 10 bits of a number for each of `pairs`, two characters for 10 bits."""
     return "".join(
         _PAIRS[number >> shift & _PAIR_MASK]
         for shift in range((pairs - 1) * _PAIR_BITS, -1, -_PAIR_BITS)
