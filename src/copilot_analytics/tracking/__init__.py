@@ -1,0 +1,16 @@
+"""Trackers: what happens on one connection, as observations. Sans-I/O."""
+
+from __future__ import annotations
+
+from ._activity import Activity
+from ._connection import ConnectionTracker, TrackingOptions
+from ._runs import CommandRun, StepsRun, StreamRun
+
+__all__ = [
+    "Activity",
+    "CommandRun",
+    "ConnectionTracker",
+    "StepsRun",
+    "StreamRun",
+    "TrackingOptions",
+]

@@ -1,0 +1,87 @@
+"""Exceptions that were seen, so that one fault is one error and its events are linked."""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from ..ids import new_id
+
+__all__ = ["Fault", "Faults", "error_type_of"]
+
+_MAX_FAULTS = 8
+"""An exception leaves its handler soon after it left a command: few are on their way at a time."""
+
+
+class Fault:
+    """One fault, known by the exception object that it raised.
+
+    The exception is not kept alive, nor is anything set on it. Those that can have no weak
+    reference (Python's own) are recognised by address, type and text.
+
+    Attributes:
+        fault_id: links the events that it caused.
+        command_name: the command that it ended first.
+        reported: whether its ERROR_OCCURRED was recorded.
+    """
+
+    __slots__ = ("_address", "_reference", "_text", "_type", "command_name", "fault_id", "reported")
+
+    def __init__(self, exc: BaseException, text: str) -> None:
+        self.fault_id = new_id()
+        self.command_name: str | None = None
+        self.reported = False
+        self._address = id(exc)
+        self._type = type(exc)
+        self._text = text
+        self._reference: weakref.ref[BaseException] | None
+        try:
+            self._reference = weakref.ref(exc)
+        except TypeError:
+            self._reference = None
+
+    def is_of(self, exc: BaseException, text: str) -> bool:
+        """Say whether an exception is this fault's."""
+        if self._reference is not None:
+            return self._reference() is exc
+        return self._address == id(exc) and self._type is type(exc) and self._text == text
+
+
+class Faults:
+    """The last faults of a connection.
+
+    Args:
+        text_of: returns an exception's message; must not raise.
+    """
+
+    __slots__ = ("_seen", "_text_of")
+
+    def __init__(self, text_of: Callable[[BaseException], str]) -> None:
+        self._text_of = text_of
+        self._seen: deque[Fault] = deque(maxlen=_MAX_FAULTS)
+
+    def of(self, exc: BaseException) -> Fault:
+        """Return the fault of an exception or, for a group, of one that it holds."""
+        for leaf in _leaves(exc):
+            text = self._text_of(leaf)
+            for fault in tuple(self._seen):
+                if fault.is_of(leaf, text):
+                    return fault
+        fault = Fault(exc, self._text_of(exc))
+        self._seen.append(fault)
+        return fault
+
+
+def error_type_of(exc: BaseException) -> str:
+    """Return the name of an exception's class; a group around one exception does not count."""
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return type(exc).__name__
+
+
+def _leaves(exc: BaseException) -> Iterator[BaseException]:
+    yield exc
+    if isinstance(exc, BaseExceptionGroup):
+        for inner in exc.exceptions:
+            yield from _leaves(inner)
