@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from . import _live
 from ._futures import in_daemon, result, result_blocking
 from ._guard import Guard
 from .admission import Admission
 from .config import AnalyticsConfig
+from .errors import ConfigurationError
 from .identity import Pseudonymiser, ReconnectDetector
 from .ids import new_id
 from .protocols import FrameAdapter, adapter_named
@@ -67,6 +68,8 @@ class Analytics:
         config: AnalyticsConfig | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if store is not None and not isinstance(store, (str, Store)):
+            raise ConfigurationError("store", store, "give a store's URL, or a store")
         if not isinstance(store, str):
             self.config = config or AnalyticsConfig.from_env()
         elif config is None:
@@ -83,6 +86,8 @@ class Analytics:
         self._pseudonymiser = Pseudonymiser(self.config.pseudonymise_key)
         self._reconnects = ReconnectDetector()
         self._tracking = TrackingOptions(trust_client_identity=self.config.trust_client_identity)
+        # Of frames that told nothing and should have.
+        self._skipped: Counter[str] = Counter()
         self.recorder = Recorder(
             self.store,
             Admission(
@@ -97,6 +102,7 @@ class Analytics:
             batch_size=self.config.batch_size,
             flush_interval=self.config.flush_interval,
             enabled=self.config.enabled,
+            skipped=self._skipped,
         )
         self.service = AnalyticsService(
             self.store,
@@ -106,7 +112,6 @@ class Analytics:
             stored_user_id=self.stored_user_id,
             rollup_retention_days=self.config.rollup_retention_days,
         )
-        _live.register(self)
 
     @classmethod
     def from_env(cls, **overrides: object) -> Self:
@@ -148,17 +153,17 @@ class Analytics:
             self.recorder.record,
             clock=clock or self.clock,
             connection_id=connection_id or new_id(),
-            resolve_user=lambda: self._stored_user(resolve_user),
+            resolve_user=lambda: self._resolved(resolve_user),
+            stored_user_id=self.stored_user_id,
             options=self._tracking,
             reconnects=self._reconnects,
+            guard=self.guard,
+            skipped=self._skipped,
         )
 
-    def _stored_user(self, resolve_user: Callable[[], str | None]) -> str | None:
-        # Whoever cannot be told is nobody: the connection is tracked all the same.
-        with self.guard("analytics.identify"):
-            user_id = resolve_user()
-            return self.stored_user_id(user_id) if user_id else None
-        return None
+    def _resolved(self, resolve_user: Callable[[], str | None]) -> str | None:
+        user_id = resolve_user()
+        return self.stored_user_id(user_id) if user_id else None
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything recorded before the call is stored; see `Recorder.flush`."""

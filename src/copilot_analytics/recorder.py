@@ -14,7 +14,9 @@ import random
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from concurrent.futures import Future
+from types import MappingProxyType
 from weakref import WeakSet
 
 from ._forking import renew_in_children
@@ -54,6 +56,7 @@ class Recorder:
         flush_interval: how long an event waits for others to be written with, in seconds.
         enabled: whether anything is recorded at all; else no thread starts, and the store is never
             touched.
+        skipped: what was left out before it came here, by reason, for `health()`.
     """
 
     SLICE_EVENTS = 128
@@ -83,6 +86,7 @@ class Recorder:
         batch_size: int = 5_000,
         flush_interval: float = 1.0,
         enabled: bool = True,
+        skipped: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._admission = admission
@@ -93,6 +97,7 @@ class Recorder:
         self._flush_interval = flush_interval
         self._queue: deque[Observation] = deque()
         self._enabled = enabled
+        self._skipped = skipped
         self._closing = threading.Event()
         if not enabled:
             self._closing.set()
@@ -253,7 +258,7 @@ class Recorder:
                 store=self._store.url,
                 dropped=dict(self._dropped),
                 rejected=dict(self._rejected),
-                skipped=dict(self._admission.skipped),
+                skipped={**self._skipped, **self._admission.skipped},
                 errors=self._guard.errors,
                 last_flush_ms=self._last_flush_ms,
                 last_flush_at=self._last_flush_at,
@@ -341,7 +346,7 @@ class Recorder:
                     if isinstance(event, AnalyticsEvent):
                         events.append(event)
                     else:
-                        dropped[event.reason] += 1
+                        dropped[event.value] += 1
             if attempt.error is None:
                 break
             dropped["admission_failed"] += 1
