@@ -4,7 +4,7 @@ Stores are synchronous: the recorder calls `write` in its own thread, the servic
 in worker threads, and nothing here ever runs on an event loop. Methods may be called from several
 threads at once, except that `write` is called from one thread at a time per writer.
 
-`copilot_analytics.testing` has the suite that a store must pass.
+`copilot_analytics.store_contract` has the tests that a store must pass.
 """
 
 from __future__ import annotations
