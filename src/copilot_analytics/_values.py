@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import SupportsIndex
 
 from .events import EndReason, MetadataValue, ValueKind
 from .redaction import MAX_TEXT_LENGTH, bound_id, bound_name, clean_text, redact_name
@@ -99,9 +98,9 @@ def _whole(value: object, least: int, most: int) -> int:
         raise UnfitError("wrong_type")
     if isinstance(value, float):
         raise UnfitError("out_of_range")
-    if not isinstance(value, SupportsIndex):
+    if not hasattr(value, "__index__"):
         raise UnfitError("wrong_type")
-    whole = value.__index__()
+    whole: int = value.__index__()
     if not least <= whole <= most:
         raise UnfitError("out_of_range")
     return whole
@@ -134,6 +133,8 @@ def _flag(value: object) -> bool:
 
 
 def _close_code(value: object) -> int:
+    if type(value) is int and 1000 <= value <= 4999:
+        return value
     return _whole(value, 1000, 4999)
 
 
@@ -150,9 +151,8 @@ CHECKS: dict[ValueKind, Check] = {
     ValueKind.RATIO: _ratio,
     ValueKind.AMOUNT: _amount,
     ValueKind.FLAG: _flag,
-    ValueKind.LABEL: checked_name,
     ValueKind.ID: _opaque_id,
     ValueKind.CLOSE_CODE: _close_code,
     ValueKind.END_REASON: _end_reason,
 }
-"""The checks that depend on nothing but the value; names and texts are admission's own."""
+"""The checks that depend on nothing but the value; names, labels and texts are admission's own."""

@@ -39,6 +39,11 @@ MAX_NAMES = 1_000
 MAX_AHEAD_MS = 5 * 60_000
 MAX_AGE_MS = 90 * DAY_MS
 
+_ERROR_KEYS = frozenset({"error_type", "error_message"})
+_WITH_ERRORS = frozenset(
+    event_type for event_type, keys in METADATA_KEYS.items() if "fingerprint" in keys
+)
+
 _MAX_KNOWN_IDS = 10_000
 _MAX_KNOWN_TEXTS = 1_000
 
@@ -90,14 +95,16 @@ class Admission:
         self._max_ahead_ms = max_ahead_ms
         self._skipped: dict[str, int] = {}
         self._known_ids: set[str] = set()
+        self._known_labels: set[str] = set()
         self._known_texts: dict[bytes, str] = {}
-        self._day = -1
+        self._earliest = self._latest = -1
+        self._day_start = -DAY_MS
         self._names: dict[str, _Names] = {}
         self._max_names = max_names
         self._fingerprints = self._names_of("fingerprint")
-        extra = {name: CHECKS[kind] for name, kind in (extra_keys or {}).items()}
+        own = [MetadataKey(name, name, kind, "") for name, kind in (extra_keys or {}).items()]
         self._checks: dict[EventType, dict[str, Check]] = {
-            event_type: extra | {name: self._check_of(key) for name, key in keys.items()}
+            event_type: {key.name: self._check_of(key) for key in (*own, *keys.values())}
             for event_type, keys in METADATA_KEYS.items()
         }
 
@@ -120,13 +127,24 @@ class Admission:
             or not isinstance(seen, dict)
         ):
             return Refusal.INVALID
-        ahead_ms = timestamp - self._clock.now_ms()
-        if not -self._max_age_ms <= ahead_ms <= self._max_ahead_ms:
-            return Refusal.IN_FUTURE if ahead_ms > 0 else Refusal.TOO_OLD
-        user_id = self._id("user_id", observation.user_id)
-        if user_id is None:
-            return Refusal.NO_USER
-        if timestamp // DAY_MS != self._day:
+        if not self._earliest <= timestamp <= self._latest:
+            refusal = self._refusal(timestamp)
+            if refusal is not None:
+                return refusal
+        user_id = observation.user_id
+        conversation_id = observation.conversation_id
+        connection_id = observation.connection_id
+        known = self._known_ids
+        if type(user_id) is not str or user_id not in known:
+            admitted_id = self._id("user_id", user_id)
+            if admitted_id is None:
+                return Refusal.NO_USER
+            user_id = admitted_id
+        if type(conversation_id) is not str or conversation_id not in known:
+            conversation_id = self._id("conversation_id", conversation_id)
+        if type(connection_id) is not str or connection_id not in known:
+            connection_id = self._id("connection_id", connection_id)
+        if not self._day_start <= timestamp < self._day_start + DAY_MS:
             self._turn_to(timestamp // DAY_MS)
         checks = self._checks[event_type]
         metadata: dict[str, MetadataValue] = {}
@@ -142,38 +160,44 @@ class Admission:
                 else:
                     if admitted is not None:
                         metadata[name] = admitted
-        if (
-            event_type is EventType.ERROR_OCCURRED
-            or "error_type" in metadata
-            or "error_message" in metadata
-        ):
-            self._identify_error(metadata)
+        if event_type in _WITH_ERRORS:
+            self._identify_error(event_type, metadata)
         return AnalyticsEvent(
             self._next_id(timestamp),
             event_type,
             user_id,
             timestamp,
-            self._id("conversation_id", observation.conversation_id),
-            self._id("connection_id", observation.connection_id),
+            conversation_id,
+            connection_id,
             metadata,
             self._writer.id,
             self._writer.next_sequence(),
         )
 
+    def _refusal(self, timestamp: int) -> Refusal | None:
+        """Say what is wrong with a time outside of the window, which is first moved to now.
+
+        The clock is asked only here: as long as it goes forward, what the last window holds may be
+        admitted now, too, or was when the last newer event came.
+        """
+        now_ms = self._clock.now_ms()
+        self._earliest = now_ms - self._max_age_ms
+        self._latest = now_ms + self._max_ahead_ms
+        if timestamp > self._latest:
+            return Refusal.IN_FUTURE
+        return Refusal.TOO_OLD if timestamp < self._earliest else None
+
     def _id(self, name: str, value: object) -> str | None:
         if value is None:
             return None
-        known = self._known_ids
-        if type(value) is str and value in known:
-            return value
         try:
             admitted = checked_id(value)
         except UnfitError as exc:
             self._skip(f"{exc.reason}:{name}")
             return None
-        if len(known) >= _MAX_KNOWN_IDS:
-            known.clear()
-        known.add(admitted)
+        if len(self._known_ids) >= _MAX_KNOWN_IDS:
+            self._known_ids.clear()
+        self._known_ids.add(admitted)
         return admitted
 
     def _check_of(self, key: MetadataKey) -> Check:
@@ -183,16 +207,28 @@ class Admission:
             return self._names_of(key.name).admit
         if key.kind is ValueKind.TEXT:
             return self._text
+        if key.kind is ValueKind.LABEL:
+            return self._label
         return CHECKS[key.kind]
 
     def _names_of(self, key: str) -> _Names:
         return self._names.setdefault(key, _Names(key, self._max_names, self._skip))
 
     def _turn_to(self, day: int) -> None:
-        self._day = day
-        oldest = (self._clock.now_ms() - self._max_age_ms) // DAY_MS
+        self._day_start = day * DAY_MS
+        oldest = self._earliest // DAY_MS
         for names in self._names.values():
             names.turn_to(day, oldest)
+
+    def _label(self, value: object) -> str:
+        known = self._known_labels
+        if type(value) is str and value in known:
+            return value
+        label = checked_name(value)
+        if len(known) >= _MAX_KNOWN_TEXTS:
+            known.clear()
+        known.add(label)
+        return label
 
     def _text(self, value: object) -> str | None:
         text = checked_text(value)
@@ -209,8 +245,10 @@ class Admission:
             self._known_texts[digest] = normalised
         return normalised or None
 
-    def _identify_error(self, metadata: dict[str, MetadataValue]) -> None:
+    def _identify_error(self, event_type: EventType, metadata: dict[str, MetadataValue]) -> None:
         """Give an error a type, if it has none, and its fingerprint."""
+        if event_type is not EventType.ERROR_OCCURRED and not metadata.keys() & _ERROR_KEYS:
+            return
         error_type = str(metadata.setdefault("error_type", UNKNOWN_ERROR))
         mark = fingerprint(error_type, str(metadata.get("error_message", "")))
         metadata["fingerprint"] = self._fingerprints.counted(mark)

@@ -81,11 +81,8 @@ class EventIds:
             self._draw()
         self._counter = counter + 1
         return (
-            self._second_head
-            + _PAIRS[timestamp_ms & _PAIR_MASK]
-            + self._counter_head
-            + _PAIRS[low]
-            + self._tail
+            f"{self._second_head}{_PAIRS[timestamp_ms & _PAIR_MASK]}"
+            f"{self._counter_head}{_PAIRS[low]}{self._tail}"
         )
 
     def renew_in_child(self) -> None:
