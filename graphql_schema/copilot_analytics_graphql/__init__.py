@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from .access import Authenticate, Credentials, Principal, request_user, static_token
-from .app import create_graphql_app, graphql_routes
-from .limits import Limits
-from .schema import build_schema
+from copilot_analytics.errors import MissingDependencyError
+
+try:
+    from .access import Authenticate, Credentials, Principal, request_user, static_token
+    from .app import create_graphql_app, graphql_routes
+    from .limits import Limits
+    from .schema import build_schema
+except ModuleNotFoundError as error:
+    package = (error.name or "strawberry").partition(".")[0]
+    raise MissingDependencyError(package, "graphql") from error
 
 __all__ = [
     "Authenticate",

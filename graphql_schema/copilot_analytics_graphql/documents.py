@@ -17,6 +17,9 @@ __all__ = ["Prepared", "prepare"]
 _KEPT = 64
 """Documents; one at its limits takes about a megabyte."""
 
+_MAX_ERRORS = 20
+"""Each looks for the name that may have been meant, which takes milliseconds."""
+
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -72,6 +75,6 @@ def prepare(text: str, limits: Limits) -> Prepared:
     check_structure(document, limits)
     return Prepared(
         document,
-        tuple(validate(core_schema(), document)),
+        tuple(validate(core_schema(), document, max_errors=_MAX_ERRORS)),
         any(field.name.value in _INTROSPECTION for field in fields_of(document)),
     )

@@ -86,7 +86,8 @@ def _explain(error: GraphQLError, cause: Exception | None, *, suggest: bool) -> 
 def _explain_question(error: QuestionError) -> dict[str, Any]:
     head, *tail = error.argument.split("_")
     argument = head + "".join(part.title() for part in tail)
-    value = repr(error.value)
+    # As a client wrote it: None was null.
+    value = "null" if error.value is None else repr(error.value)
     if len(value) > 100:
         value = f"{value[:100]}…"
     return {

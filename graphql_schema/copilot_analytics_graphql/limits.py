@@ -8,6 +8,7 @@ memory; then it is priced, lists multiplying what is in them by the size that wa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -41,9 +42,12 @@ class Limits:
     """The most that one operation may have.
 
     Attributes:
-        tokens: of its text; the dashboard's own operation has about 300.
+        characters: of its text, comments included; the dashboard's own operation has 1,300.
+        tokens: of its text; the dashboard's own operation has about 200.
         depth: fields within fields; standard introspection has 14.
-        fields: in the text; validation compares those of one name pairwise.
+        fields: in the text.
+        repeats: of one name side by side, which validation compares pairwise.
+        fragments: uses of them in the text, which validation compares pairwise.
         aliases: in the text.
         directives: in the text.
         operations: in the text, of which one is run.
@@ -51,9 +55,12 @@ class Limits:
             so that this is about 0.1 s.
     """
 
-    tokens: int = 2_000
+    characters: int = 20_000
+    tokens: int = 1_000
     depth: int = 20
-    fields: int = 500
+    fields: int = 300
+    repeats: int = 10
+    fragments: int = 60
     aliases: int = 50
     directives: int = 50
     operations: int = 20
@@ -80,6 +87,8 @@ def check_text(text: str, limits: Limits) -> None:
         RefusedError: it exceeds a limit.
         GraphQLSyntaxError: it has characters that GraphQL does not know.
     """
+    if len(text) > limits.characters:
+        raise _exceeded("characters", len(text), limits.characters, "use variables")
     lexer = Lexer(Source(text))
     tokens = nesting = directives = 0
     while (kind := lexer.advance().kind) is not TokenKind.EOF:
@@ -107,12 +116,20 @@ def check_structure(document: DocumentNode, limits: Limits) -> None:
     operations = sum(isinstance(d, OperationDefinitionNode) for d in document.definitions)
     if operations > limits.operations:
         raise _exceeded("operations", operations, limits.operations, "send fewer in one text")
-    fields = list(fields_of(document))
+    nodes = list(_nodes(document))
+    fields = [node for node in nodes if isinstance(node, FieldNode)]
     if len(fields) > limits.fields:
         raise _exceeded("fields", len(fields), limits.fields, "ask for fewer, or use fragments")
     aliases = sum(node.alias is not None for node in fields)
     if aliases > limits.aliases:
         raise _exceeded("aliases", aliases, limits.aliases, "split it in several")
+    fragments = sum(isinstance(node, FragmentSpreadNode) for node in nodes)
+    if fragments > limits.fragments:
+        raise _exceeded("uses of fragments", fragments, limits.fragments, "use fewer")
+    for node in (*document.definitions, *nodes):
+        repeats = max(Counter(_response_names(node)).values(), default=0)
+        if repeats > limits.repeats:
+            raise _exceeded("fields of one name", repeats, limits.repeats, "ask for each once")
     depth = _Depth(_fragments(document), limits).of_document(document)
     if depth > limits.depth:
         raise _exceeded("levels of fields", depth, limits.depth, "nest less deeply")
@@ -131,14 +148,24 @@ def _selections(node: object) -> tuple[SelectionNode, ...]:
     return tuple(inside.selections) if isinstance(inside, SelectionSetNode) else ()
 
 
-def fields_of(document: DocumentNode) -> Iterator[FieldNode]:
-    """Yield every field in a document's text once, in any order."""
+def _nodes(document: DocumentNode) -> Iterator[SelectionNode]:
+    """Yield every selection in a document's text once, in any order."""
     waiting = [node for definition in document.definitions for node in _selections(definition)]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, FieldNode):
-            yield node
+        yield node
         waiting.extend(_selections(node))
+
+
+def fields_of(document: DocumentNode) -> Iterator[FieldNode]:
+    """Yield every field in a document's text once, in any order."""
+    return (node for node in _nodes(document) if isinstance(node, FieldNode))
+
+
+def _response_names(node: object) -> Iterator[str]:
+    for inner in _selections(node):
+        if isinstance(inner, FieldNode):
+            yield (inner.alias or inner.name).value
 
 
 @dataclass(slots=True)

@@ -1,0 +1,163 @@
+"""The endpoint on a real server, over a real store, with a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Literal
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from copilot_analytics import Analytics
+from copilot_analytics.config import AnalyticsConfig
+from copilot_analytics.periods import DAY_MS
+from copilot_analytics.testing import FakeClock
+from copilot_analytics_graphql import Authenticate, Credentials, Principal, graphql_routes
+
+NOW_MS = 1_750_000_000_000  # 2025-06-15T15:06:40Z
+ADMIN, ADA, BOB = ("admin-" + "a" * 32, "user-ada-" + "a" * 32, "user-bob-" + "b" * 32)
+PRINCIPALS = {
+    ADMIN: Principal("root", "admin"),
+    ADA: Principal("ada", "user"),
+    BOB: Principal("bob", "user"),
+}
+
+WebSocketProtocol = Literal["websockets-sansio", "websockets", "wsproto"]
+
+
+async def authenticate(credentials: Credentials) -> Principal | None:
+    """Know an admin and two users by their tokens."""
+    return PRINCIPALS.get(credentials.bearer_token or "")
+
+
+class Endpoint:
+    """A running endpoint and a client of it."""
+
+    admin, ada, bob = ADMIN, ADA, BOB
+
+    def __init__(self, host: str, analytics: Analytics, clock: FakeClock) -> None:
+        self.host = host
+        self.url = f"http://{host}/graphql"
+        self.socket_url = f"ws://{host}/graphql"
+        self.analytics = analytics
+        self.clock = clock
+
+    @staticmethod
+    def bearer(token: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token}"}
+
+    async def post(self, *, token: str | None = ADMIN, **options: Any) -> httpx.Response:
+        headers = {**({} if token is None else self.bearer(token)), **options.pop("headers", {})}
+        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+            return await client.request(
+                options.pop("method", "POST"),
+                options.pop("url", self.url),
+                headers=headers,
+                **options,
+            )
+
+    async def ask(
+        self, query: str, variables: object = None, *, token: str = ADMIN
+    ) -> dict[str, Any]:
+        """Return the whole answer."""
+        response = await self.post(token=token, json={"query": query, "variables": variables})
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def data(
+        self, query: str, variables: object = None, *, token: str = ADMIN
+    ) -> dict[str, Any]:
+        """Return an answer's data; there may be no errors."""
+        answer = await self.ask(query, variables, token=token)
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    async def error(
+        self, query: str, variables: object = None, *, token: str = ADMIN
+    ) -> dict[str, Any]:
+        """Return an answer's only error."""
+        answer = await self.ask(query, variables, token=token)
+        [error] = answer["errors"]
+        assert isinstance(error, dict)
+        return error
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@asynccontextmanager
+async def _serve(app: ASGIApp, ws: WebSocketProtocol) -> AsyncIterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = _Server(uvicorn.Config(app, ws=ws, log_level="warning", lifespan="off"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await server.up.wait()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+@asynccontextmanager
+async def _endpoint(
+    store: str = "memory://",
+    *,
+    events: bool = True,
+    authenticate: Authenticate = authenticate,
+    wrap: Callable[[Any], ASGIApp] = lambda routes: Starlette(routes=routes),
+    ws: WebSocketProtocol = "websockets-sansio",
+    config: AnalyticsConfig | None = None,
+    **options: Any,
+) -> AsyncIterator[Endpoint]:
+    clock = FakeClock(NOW_MS)
+    analytics = Analytics(store, config=config or AnalyticsConfig(strict=True), clock=clock)
+    if events:
+        record_a_story(analytics)
+        assert await analytics.flush()
+    app = wrap(graphql_routes(analytics, authenticate=authenticate, **options))
+    try:
+        async with _serve(app, ws) as host:
+            yield Endpoint(host, analytics, clock)
+    finally:
+        await analytics.aclose()
+
+
+def record_a_story(analytics: Analytics) -> None:
+    """Record two days: today ten commands, two of them failing, an error; five a month ago."""
+    service, clock = analytics.service, analytics.clock
+    for number in range(10):
+        user = "ada" if number < 7 else "bob"
+        service.track_command_execution(user, "add-supplier", number >= 2, 100.0)
+    service.track_command_execution("ada", "list-orders", True, 20.0)
+    service.track_event("MESSAGE_SENT", "ada", metadata={"message_length": 5})
+    service.track_event("WEBSOCKET_CONNECTED", "bob")
+    service.track_error("ada", "ValueError", "no supplier for ada@example.com")
+    for _ in range(5):
+        service.track_event(
+            "ACTION_EXECUTED",
+            "ada",
+            metadata={"command_name": "add-supplier", "success": True, "execution_ms": 200.0},
+            timestamp=clock.now_ms() - 40 * DAY_MS,
+        )
+
+
+@pytest.fixture
+def endpoint() -> Callable[..., AbstractAsyncContextManager[Endpoint]]:
+    """Serve an endpoint as long as an `async with` lasts."""
+    return _endpoint
