@@ -46,7 +46,7 @@ class Activity:
         record: takes the observations, and owns them from then on.
         clock: tells the time; durations come from its monotonic part.
         user_id: whose they are, the stored id.
-        conversation_id: the conversation, if known.
+        stored_user_id: turns a user's id into its stored form; by default it is stored as it is.
         guard: keeps failures of what the host hands in away from it.
 
     Attributes:
@@ -56,6 +56,7 @@ class Activity:
     """
 
     __slots__ = (
+        "_clock",
         "_error_seen",
         "_faults",
         "_held",
@@ -65,6 +66,7 @@ class Activity:
         "_record",
         "_recording",
         "_runs",
+        "_stored_user_id",
         "_streams",
         "_turns",
         "connection_id",
@@ -80,13 +82,15 @@ class Activity:
         *,
         clock: Clock,
         user_id: str,
-        conversation_id: str | None = None,
+        stored_user_id: Callable[[str], str] = str,
         guard: Guard | None = None,
     ) -> None:
         self.user_id = user_id
         self.connection_id = None
         self.guard = Guard() if guard is None else guard
         self._record = record
+        self._clock = clock
+        self._stored_user_id = stored_user_id
         self._now = clock.now_ms
         self._monotonic = clock.monotonic_ms
         self._recording = True
@@ -98,12 +102,28 @@ class Activity:
         self._runs: list[StepsRun] = []
         self._turns = Turns(_MAX_OPEN)
         self._faults = Faults(self._text_of)
-        if conversation_id is not None:
-            self._turns.of(conversation_id)
+
+    def apart(self, user_id: str) -> Activity:
+        """Return one for another user, which records to the same place outside any connection.
+
+        Args:
+            user_id: the user's own id, not yet in its stored form.
+        """
+        apart = Activity(
+            self._record,
+            clock=self._clock,
+            user_id=self._stored_user_id(user_id),
+            stored_user_id=self._stored_user_id,
+            guard=self.guard,
+        )
+        apart._faults = self._faults
+        return apart
 
     # --- the explicit API -----------------------------------------------------------------------
 
-    def begin_command(self, name: str, *, steps: StepsRun | None = None) -> CommandRun:
+    def begin_command(
+        self, name: str, *, conversation_id: str | None = None, steps: StepsRun | None = None
+    ) -> CommandRun:
         """Begin a command that the application runs; nothing is recorded yet.
 
         Actions that the frames of the same turn tell of are this command's or its like: they are
@@ -111,9 +131,10 @@ class Activity:
 
         Args:
             name: the command.
+            conversation_id: the conversation; None means that of the turn at hand.
             steps: the run whose next step it is.
         """
-        turn = self._turns.at_hand() if steps is None else steps.turn
+        turn = self._turns.at_hand(conversation_id) if steps is None else steps.turn
         if not turn.begun:
             self._turns.begin(turn)
         turn.open += 1
@@ -175,9 +196,13 @@ class Activity:
             run.usage,
         )
 
-    def begin_stream(self) -> StreamRun:
-        """Begin an answer in pieces: STREAMING_STARTED, or take over the one that frames opened."""
-        turn = self._turns.at_hand()
+    def begin_stream(self, *, conversation_id: str | None = None) -> StreamRun:
+        """Begin an answer in pieces: STREAMING_STARTED, or take over the one that frames opened.
+
+        Args:
+            conversation_id: the conversation; None means that of the turn at hand.
+        """
+        turn = self._turns.at_hand(conversation_id)
         for run in self._streams:
             if not run.coded and same_conversation(run.conversation_id, turn.conversation_id):
                 run.coded = True
@@ -197,6 +222,8 @@ class Activity:
         error: BaseException | None = None,
         *,
         reason: EndReason = EndReason.COMPLETED,
+        error_type: str | None = None,
+        error_message: str | None = None,
     ) -> None:
         """End a stream: STREAMING_COMPLETED, or STREAMING_INTERRUPTED; nothing if it has ended.
 
@@ -204,22 +231,27 @@ class Activity:
             run: what `begin_stream` returned.
             error: the exception that ended it; wins over the reason.
             reason: why it ended.
+            error_type: what failed, where no exception tells.
+            error_message: why, where no exception tells.
         """
-        details = self._error_details(error, None, None)
-        if error is not None:
+        details = self._error_details(error, error_type, error_message)
+        if isinstance(error, Exception):
+            reason = EndReason.ERROR
+            details["fault_id"] = self._faults.of(error).fault_id
+        elif error is not None:
             reason = EndReason.CANCELLED
-            if isinstance(error, Exception):
-                reason = EndReason.ERROR
-                details["fault_id"] = self._faults.of(error).fault_id
         self._end_stream(run, reason, self._monotonic(), details)
 
-    def begin_steps(self, total: int | None = None) -> StepsRun:
+    def begin_steps(
+        self, total: int | None = None, *, conversation_id: str | None = None
+    ) -> StepsRun:
         """Begin a run of several steps: MULTI_STEP_STARTED, or take over the one of the frames.
 
         Args:
             total: how many steps there will be.
+            conversation_id: the conversation; None means that of the turn at hand.
         """
-        turn = self._turns.at_hand()
+        turn = self._turns.at_hand(conversation_id)
         for run in self._runs:
             if not run.coded and same_conversation(run.conversation_id, turn.conversation_id):
                 run.coded = True
@@ -254,6 +286,8 @@ class Activity:
         error: BaseException | None = None,
         *,
         reason: EndReason = EndReason.COMPLETED,
+        error_type: str | None = None,
+        error_message: str | None = None,
     ) -> None:
         """End a run: MULTI_STEP_COMPLETED, or MULTI_STEP_FAILED; nothing if it has ended.
 
@@ -261,24 +295,38 @@ class Activity:
             run: what `begin_steps` returned.
             error: the exception that ended it; wins over the reason.
             reason: why it ended.
+            error_type: what failed, where no exception tells.
+            error_message: why, where no exception tells.
         """
-        details = self._error_details(error, None, None)
-        if error is not None:
+        details = self._error_details(error, error_type, error_message)
+        if isinstance(error, Exception):
+            reason = EndReason.ERROR
+            details["fault_id"] = self._faults.of(error).fault_id
+        elif error is not None:
             reason = EndReason.CANCELLED
-            if isinstance(error, Exception):
-                reason = EndReason.ERROR
-                details["fault_id"] = self._faults.of(error).fault_id
         self._end_steps(run, reason, self._monotonic(), details)
 
-    def track_intent(self, name: str, confidence: float | None = None) -> None:
+    def track_intent(
+        self, name: str, confidence: float | None = None, *, conversation_id: str | None = None
+    ) -> None:
         """Say what the message was taken to mean: INTENT_CLASSIFIED if it is the turn's first."""
-        self._classify(self._turns.at_hand(), name, confidence, self._monotonic(), None)
+        turn = self._turns.at_hand(conversation_id)
+        self._classify(turn, name, confidence, self._monotonic(), None)
 
-    def track_clarification(self, intent: str | None = None) -> None:
+    def track_clarification(
+        self, intent: str | None = None, *, conversation_id: str | None = None
+    ) -> None:
         """Say that the copilot asks back instead of acting: CLARIFICATION_REQUESTED."""
-        self._clarify(self._turns.at_hand(), intent, None, None, "code")
+        turn = self._turns.at_hand(conversation_id)
+        self._clarify(turn, intent, None, None, "code")
 
-    def track_usage(self, usage: dict[str, Any], run: CommandRun | StreamRun | None = None) -> None:
+    def track_usage(
+        self,
+        usage: dict[str, Any],
+        *,
+        run: CommandRun | StreamRun | None = None,
+        conversation_id: str | None = None,
+    ) -> None:
         """Add what a model call used to the next event that can carry it.
 
         That is the end of the command or stream given, else the turn's next action, stream end or
@@ -287,8 +335,9 @@ class Activity:
         Args:
             usage: `model`, `input_tokens` … by Python names; owned from then on.
             run: the command or stream that called the model.
+            conversation_id: the conversation; None means that of the turn at hand.
         """
-        place = self._turns.at_hand() if run is None else run
+        place = self._turns.at_hand(conversation_id) if run is None else run
         if place.usage is None:
             place.usage = usage
             return
@@ -304,6 +353,7 @@ class Activity:
         *,
         command_name: str | None = None,
         retryable: bool | None = None,
+        conversation_id: str | None = None,
     ) -> None:
         """Record an ERROR_OCCURRED; of one exception object at most one.
 
@@ -312,6 +362,7 @@ class Activity:
             message: what it says; by default the exception's own message.
             command_name: the command that it is about.
             retryable: whether a retry may help.
+            conversation_id: the conversation; None means that of the turn at hand.
         """
         metadata: dict[str, Any] = {}
         if isinstance(error, BaseException):
@@ -328,7 +379,7 @@ class Activity:
             metadata["error_type"] = error
             if message is not None:
                 metadata["error_message"] = message[:_MAX_TEXT]
-        turn = self._turns.at_hand()
+        turn = self._turns.at_hand(conversation_id)
         self._emit_error(turn, metadata, command_name or turn.command, retryable)
 
     # --- what happened, however it was told -----------------------------------------------------
@@ -492,6 +543,7 @@ class Activity:
             self._streams.remove(run)
         except ValueError:
             return False
+        run.ended = True
         turn = run.turn
         turn.open -= 1
         metadata: dict[str, Any] = {

@@ -107,10 +107,7 @@ class ConnectionTracker(Activity):
         "_reconnects",
         "_resolve_user",
         "_skipped",
-        "_stored_user_id",
     )
-
-    connection_id: str
 
     def __init__(
         self,
@@ -126,14 +123,19 @@ class ConnectionTracker(Activity):
         guard: Guard | None = None,
         skipped: Counter[str] | None = None,
     ) -> None:
-        super().__init__(record, clock=clock, user_id=anonymous_id(connection_id), guard=guard)
+        super().__init__(
+            record,
+            clock=clock,
+            user_id=anonymous_id(connection_id),
+            stored_user_id=stored_user_id,
+            guard=guard,
+        )
         self.connection_id = connection_id
         self._recording = False
         self._live = False
         self._closed = False
         self._adapter = adapter
         self._resolve_user = resolve_user
-        self._stored_user_id = stored_user_id
         self._options = options
         self._reconnects = reconnects
         self._skipped: Counter[str] = Counter() if skipped is None else skipped
@@ -229,7 +231,7 @@ class ConnectionTracker(Activity):
         details["fault_id"] = fault.fault_id
         if not fault.reported and not self._close_was_error:
             fault.reported = True
-            self._emit_error(self._turns.at_hand(), dict(details), fault.command_name, None)
+            self._emit_error(self._turns.at_hand(None), dict(details), fault.command_name, None)
         details.pop("error_message", None)
         self._end_all(EndReason.ERROR, now, details)
 
@@ -253,7 +255,7 @@ class ConnectionTracker(Activity):
             self._close_was_error = True
             linked["fault_id"] = new_id()
             metadata = {"error_type": error_type, **linked}
-            self._emit_error(self._turns.at_hand(), metadata, None, None)
+            self._emit_error(self._turns.at_hand(None), metadata, None, None)
         self._end_all(EndReason.CLOSED, now, linked)
         details["connection_ms"] = now - self._opened_at
         details["messages"] = self._messages

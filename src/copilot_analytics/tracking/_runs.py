@@ -27,6 +27,7 @@ class StreamRun:
         intent: what it answers, if the frames said.
         coded: whether the application opened it, or has taken it over.
         framed: whether frames opened it, or have taken it over.
+        ended: whether its end was recorded.
         usage: of model calls that the application reported in it.
     """
 
@@ -35,6 +36,7 @@ class StreamRun:
         "chunks",
         "coded",
         "conversation_id",
+        "ended",
         "first_at",
         "framed",
         "intent",
@@ -57,6 +59,7 @@ class StreamRun:
         self.intent: str | None = None
         self.coded = coded
         self.framed = not coded
+        self.ended = False
         self.usage: dict[str, Any] | None = None
 
 

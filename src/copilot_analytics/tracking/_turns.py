@@ -160,21 +160,30 @@ class Turns:
                 return turn
         return None
 
-    def at_hand(self) -> Turn:
+    def at_hand(self, conversation_id: str | None) -> Turn:
         """Return the turn that the application works on, as far as can be told.
 
         The one whose message its context (the task that received it, and those started since) has
-        seen last, else the newest.
+        seen last, else the newest; in another conversation, if the application names one.
         """
         turn = _at_hand.get()
-        if turn is not None and turn.owner is self and not turn.over:
+        if turn is None or turn.owner is not self or turn.over:
+            newest = self._waiting[-1:]
+            if newest:
+                turn = newest[0]
+            else:
+                if self._last is None:
+                    self._last = Turn(self, None, None)
+                turn = self._last
+        if conversation_id is None or turn.conversation_id == conversation_id:
             return turn
-        newest = self._waiting[-1:]
-        if newest:
-            return newest[0]
-        if self._last is None:
-            self._last = Turn(self, None, None)
-        return self._last
+        for other in tuple(self._waiting):
+            if other.conversation_id == conversation_id:
+                return other
+        if turn.conversation_id is None:
+            turn.conversation_id = conversation_id
+            return turn
+        return Turn(self, conversation_id, None)
 
     def clear(self) -> None:
         """Forget all turns."""
