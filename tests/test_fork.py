@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_analytics.events import AnalyticsEvent
 from copilot_analytics.periods import DateRange
 from copilot_analytics.stores import SQLiteStore
 from copilot_analytics.typing import SystemClock
@@ -57,7 +58,7 @@ def run(body: str, *args: object) -> None:
 def executions_by_writer(path: Path) -> list[int]:
     with SQLiteStore(path) as store:
         today = DateRange.of(now_ms=SystemClock().now_ms())
-        events = []
+        events: list[AnalyticsEvent] = []
         for day in (today.end, today.start):
             with store.snapshot(day) as snapshot:
                 events += snapshot.events()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
+from . import _live
 from ._futures import in_daemon, result, result_blocking
 from ._guard import Guard
 from .admission import Admission
@@ -109,9 +110,10 @@ class Analytics:
             self.recorder,
             clock=self.clock,
             guard=self.guard,
-            stored_user_id=self.stored_user_id,
+            stored_user_id=self._pseudonymiser.stored,
             rollup_retention_days=self.config.rollup_retention_days,
         )
+        _live.register(self)
 
     @classmethod
     def from_env(cls, **overrides: object) -> Self:
@@ -211,6 +213,7 @@ class Analytics:
 
     def _release(self) -> bool:
         """End the reading threads; return whether the store is ours to close."""
+        _live.forget(self)
         self.service.close_readers()
         return self._owns_store
 

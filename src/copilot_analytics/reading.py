@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from .answers import Answers
-from .periods import DateRange
+from .periods import DateRange, day_of
 from .queries import (
     CommandStats,
     Dashboard,
@@ -69,6 +69,11 @@ class Questions:
             QuestionError: a date is no `YYYY-MM-DD`, start is after end, or it is too long.
         """
         return DateRange.of(start, end, now_ms=self._clock.now_ms())
+
+    def today(self) -> DateRange:
+        """Return the range of today alone, in UTC."""
+        day = day_of(self._clock.now_ms())
+        return self.range(day, day)
 
     async def dashboard(self, range: DateRange, *, top: int = 5) -> Dashboard:
         """See `Answers.dashboard`."""
