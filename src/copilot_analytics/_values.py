@@ -119,6 +119,8 @@ def _duration(value: object) -> float:
 
 
 def _ratio(value: object) -> float:
+    if type(value) is float and 0.0 <= value <= 1.0:
+        return value
     return _number(value, 0.0, 1.0)
 
 

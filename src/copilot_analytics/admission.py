@@ -97,7 +97,8 @@ class Admission:
         self._known_ids: set[str] = set()
         self._known_labels: set[str] = set()
         self._known_texts: dict[bytes, str] = {}
-        self._earliest = self._latest = -1
+        self._earliest = 0
+        self._latest = -1  # nothing is in the window before the clock was asked
         self._day_start = -DAY_MS
         self._names: dict[str, _Names] = {}
         self._max_names = max_names

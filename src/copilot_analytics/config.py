@@ -330,7 +330,7 @@ class AnalyticsConfig:
             setting.check(getattr(self, setting.name))
         if self.rollup_retention_days < self.event_retention_days:
             raise ConfigurationError(
-                "rollup_retention_days",
+                f"rollup_retention_days ({VARIABLE_PREFIX}ROLLUP_RETENTION_DAYS)",
                 self.rollup_retention_days,
                 "rollups have to outlive events, which are kept for "
                 f"{self.event_retention_days} days (event_retention_days)",

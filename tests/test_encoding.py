@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from copilot_analytics.config import AnalyticsConfig
+from copilot_analytics.encoding import decode_metadata, encode_metadata
+from copilot_analytics.errors import ConfigurationError
+from copilot_analytics.events import ALL_METADATA_KEYS, MetadataValue, ValueKind
+
+VALUES: st.SearchStrategy[MetadataValue] = (
+    st.booleans()
+    | st.integers(0, 10**12)
+    | st.floats(0, 1e12)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ALL_METADATA_KEYS)), VALUES))
+def test_documented_metadata_comes_back_under_the_same_names(
+    metadata: dict[str, MetadataValue],
+) -> None:
+    text = encode_metadata(metadata)
+    assert decode_metadata(text) == metadata
+    assert {type(value) for value in decode_metadata(text).values()} == {
+        type(value) for value in metadata.values()
+    }
+    assert set(json.loads(text)) == {ALL_METADATA_KEYS[name].stored for name in metadata}
+
+
+@given(st.text("abz019_", min_size=1, max_size=12), VALUES)
+def test_every_extra_key_that_may_be_registered_comes_back(name: str, value: MetadataValue) -> None:
+    try:
+        AnalyticsConfig(extra_keys={name: ValueKind.LABEL})
+    except ConfigurationError:
+        return
+    metadata = {name: value, "intent": "x"}
+    assert decode_metadata(encode_metadata(metadata)) == metadata
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"), [("execution_ms", "executionMs"), ("plan", "plan"), ("a_b2_c", "aB2C")]
+)
+def test_stored_names_are_camel_case(name: str, stored: str) -> None:
+    assert json.loads(encode_metadata({name: 1})) == {stored: 1}
