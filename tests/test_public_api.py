@@ -35,15 +35,20 @@ def tree_of(module: ModuleType) -> ast.Module:
 def defined_names(tree: ast.Module) -> set[str]:
     """The classes and functions that a module defines at its top level and does not underscore."""
     definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    names = {node.name for node in tree.body if isinstance(node, definitions)}
-    return {name for name in names if not name.startswith("_")}
+    return {
+        node.name
+        for node in tree.body
+        if isinstance(node, definitions) and not node.name.startswith("_")
+        # The command line's functions are reached through its `app`.
+        if not any("command(" in ast.unparse(decorator) for decorator in node.decorator_list)
+    }
 
 
 def re_exported_names(tree: ast.Module) -> set[str]:
-    """The names that a package's `__init__` takes from its own modules."""
+    """The names that a package's `__init__` takes from its own modules, now or when first used."""
     return {
         alias.asname or alias.name
-        for node in tree.body
+        for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level == 1
         for alias in node.names
     }
