@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
+from .._guard import Guard
 from ..ids import new_id
 
-__all__ = ["Fault", "Faults", "error_type_of"]
+__all__ = ["MAX_TEXT", "Fault", "Faults", "error_type_of"]
+
+MAX_TEXT = 4_096
+"""Code points of an error's message that are handed on; admission keeps far fewer."""
 
 _MAX_FAULTS = 8
 """An exception leaves its handler soon after it left a command: few are on their way at a time."""
@@ -52,25 +56,31 @@ class Faults:
     """The last faults of a connection.
 
     Args:
-        text_of: returns an exception's message; must not raise.
+        guard: an exception's message is the host's code, which may do anything.
     """
 
-    __slots__ = ("_seen", "_text_of")
+    __slots__ = ("_guard", "_seen")
 
-    def __init__(self, text_of: Callable[[BaseException], str]) -> None:
-        self._text_of = text_of
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
         self._seen: deque[Fault] = deque(maxlen=_MAX_FAULTS)
 
     def of(self, exc: BaseException) -> Fault:
         """Return the fault of an exception or, for a group, of one that it holds."""
         for leaf in _leaves(exc):
-            text = self._text_of(leaf)
+            text = self.text_of(leaf)
             for fault in tuple(self._seen):
                 if fault.is_of(leaf, text):
                     return fault
-        fault = Fault(exc, self._text_of(exc))
+        fault = Fault(exc, self.text_of(exc))
         self._seen.append(fault)
         return fault
+
+    def text_of(self, exc: BaseException) -> str:
+        """Return an exception's message, the start of a long one."""
+        with self._guard.attempt("exception text"):
+            return str(exc)[:MAX_TEXT]
+        return ""
 
 
 def error_type_of(exc: BaseException) -> str:

@@ -25,7 +25,7 @@ class Turn:
         stepped: whether it has had a multi-step run.
         tentative: whether it has ended, but more of the same answer may follow.
         over: whether it has ended for good.
-        owner: the turns it is one of.
+        owner: stands for the turns it is one of.
         commands: the commands that the application runs in it now.
         open: its open streams, running steps and running commands.
         usage: of model calls, waiting for an event that can carry it.
@@ -51,7 +51,7 @@ class Turn:
         "usage",
     )
 
-    def __init__(self, owner: Turns, conversation_id: str | None, asked_at: float | None) -> None:
+    def __init__(self, owner: object, conversation_id: str | None, asked_at: float | None) -> None:
         self.owner = owner
         self.conversation_id = conversation_id
         self.asked_at = asked_at
@@ -86,9 +86,10 @@ class Turns:
         limit: the most that are kept; beyond it the oldest is over.
     """
 
-    __slots__ = ("_ends_seen", "_last", "_limit", "_waiting")
+    __slots__ = ("_ends_seen", "_key", "_last", "_limit", "_waiting")
 
     def __init__(self, limit: int) -> None:
+        self._key = object()  # for turns to point to: no cycle, so that no collector is needed
         self._limit = limit
         self._waiting: list[Turn] = []
         self._last: Turn | None = None
@@ -99,7 +100,7 @@ class Turns:
         for turn in tuple(self._waiting):
             if self._is_done(turn) and same_conversation(turn.conversation_id, conversation_id):
                 self._over(turn)
-        turn = Turn(self, conversation_id, now)
+        turn = Turn(self._key, conversation_id, now)
         self._add(turn)
         _at_hand.set(turn)
         return turn
@@ -120,7 +121,7 @@ class Turns:
             if nameless is not None:
                 nameless.conversation_id = conversation_id
                 return nameless
-        turn = Turn(self, conversation_id, None)
+        turn = Turn(self._key, conversation_id, None)
         self._add(turn)
         return turn
 
@@ -167,13 +168,13 @@ class Turns:
         seen last, else the newest; in another conversation, if the application names one.
         """
         turn = _at_hand.get()
-        if turn is None or turn.owner is not self or turn.over:
+        if turn is None or turn.owner is not self._key or turn.over:
             newest = self._waiting[-1:]
             if newest:
                 turn = newest[0]
             else:
                 if self._last is None:
-                    self._last = Turn(self, None, None)
+                    self._last = Turn(self._key, None, None)
                 turn = self._last
         if conversation_id is None or turn.conversation_id == conversation_id:
             return turn
@@ -183,7 +184,7 @@ class Turns:
         if turn.conversation_id is None:
             turn.conversation_id = conversation_id
             return turn
-        return Turn(self, conversation_id, None)
+        return Turn(self._key, conversation_id, None)
 
     def clear(self) -> None:
         """Forget all turns."""
