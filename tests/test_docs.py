@@ -183,3 +183,16 @@ def test_privacy_lists_every_table_of_the_file(tmp_path: Path) -> None:
 
     listed = names_in(row[0] for row in table_under("The file, table by table"))
     assert sorted(listed) == sorted(name for (name,) in names if not name.startswith("sqlite_"))
+
+
+def test_architecture_names_every_module_of_the_core() -> None:
+    """Whoever looks for a concept finds its module there; private helpers are their module's."""
+    core = importlib.import_module("copilot_analytics").__path__[0]
+    modules = {
+        path.name if path.suffix else f"{path.name}/"
+        for path in Path(core).iterdir()
+        if not path.name.startswith("_") and path.name != "py.typed"
+    }
+
+    named = set(names_in([prose_of(ROOT / "docs" / "architecture.md")]))
+    assert modules <= named
