@@ -26,6 +26,7 @@ _PAIR_BITS = 10
 _PAIR_MASK = (1 << _PAIR_BITS) - 1
 _COUNTER_BITS = 30
 _RANDOM_BITS = 50
+_MAX_HEADS = 1_024
 
 
 def _encode(number: int, pairs: int) -> str:
@@ -55,12 +56,12 @@ class EventIds:
         first: where the counter starts; only the tests of the wrap need another than 0.
     """
 
-    __slots__ = ("__weakref__", "_counter", "_counter_head", "_second", "_second_head", "_tail")
+    __slots__ = ("__weakref__", "_counter", "_counter_head", "_heads", "_tail")
 
     def __init__(self, *, first: int = 0) -> None:
         self._counter = first % (1 << _COUNTER_BITS)
-        self._second: int | None = None
-        self._second_head = ""
+        # By second: the events of many connections go back and forth between a few.
+        self._heads: dict[int, str] = {}
         self._draw()
         renew_in_children(self)
 
@@ -70,20 +71,26 @@ class EventIds:
         Raises:
             ValueError: the time is outside 0..`MAX_TIMESTAMP`.
         """
-        second = timestamp_ms >> _PAIR_BITS
-        if second != self._second:
-            _check_timestamp(timestamp_ms)
-            self._second_head = _encode(second, 4)
-            self._second = second
+        head = self._heads.get(timestamp_ms >> _PAIR_BITS)
+        if head is None:
+            head = self._head_of(timestamp_ms)
         counter = self._counter
         low = counter & _PAIR_MASK
         if low == 0:
             self._draw()
         self._counter = counter + 1
         return (
-            f"{self._second_head}{_PAIRS[timestamp_ms & _PAIR_MASK]}"
+            f"{head}{_PAIRS[timestamp_ms & _PAIR_MASK]}"
             f"{self._counter_head}{_PAIRS[low]}{self._tail}"
         )
+
+    def _head_of(self, timestamp_ms: int) -> str:
+        _check_timestamp(timestamp_ms)
+        if len(self._heads) >= _MAX_HEADS:
+            self._heads.clear()
+        second = timestamp_ms >> _PAIR_BITS
+        head = self._heads[second] = _encode(second, 4)
+        return head
 
     def renew_in_child(self) -> None:
         """Draw other random bits than the parent process has; called after a fork."""
