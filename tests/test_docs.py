@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_analytics.config import SETTINGS, AnalyticsConfig
 from copilot_analytics.events import METADATA_KEYS, AnalyticsEvent, EventType, ValueKind
 from copilot_analytics.rollups import RollupKind
 from copilot_analytics.stores import SQLiteStore
@@ -196,3 +197,23 @@ def test_architecture_names_every_module_of_the_core() -> None:
 
     named = set(names_in([prose_of(ROOT / "docs" / "architecture.md")]))
     assert modules <= named
+
+
+@each_document
+def test_variables_are_settings(document: Path) -> None:
+    """`serve` has one variable of its own, its token."""
+    named = set(re.findall(r"\bCOPILOT_ANALYTICS_[A-Z_]*[A-Z]", document.read_text()))
+
+    assert named <= {setting.variable for setting in SETTINGS} | {"COPILOT_ANALYTICS_TOKEN"}
+
+
+def test_privacy_states_the_default_retention() -> None:
+    defaults = AnalyticsConfig()
+    days = [names_in([row[2]]) + re.findall(r"\d+", row[1]) for row in table_under("How long")]
+
+    assert days[0] == [variable_of("event_retention_days"), str(defaults.event_retention_days)]
+    assert days[1] == [variable_of("rollup_retention_days"), str(defaults.rollup_retention_days)]
+
+
+def variable_of(name: str) -> str:
+    return next(setting.variable for setting in SETTINGS if setting.name == name)
