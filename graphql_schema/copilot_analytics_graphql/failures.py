@@ -75,7 +75,7 @@ def _explain(error: GraphQLError, cause: Exception | None, *, suggest: bool) -> 
     if isinstance(known, RefusedError | DeniedError):
         return {"message": known.message, "extensions": dict(known.extensions or {})}
     # Without a path it happened before execution: syntax, validation, or a variable's value.
-    if cause is None and error.path is None:
+    if error.path is None and isinstance(known, GraphQLError):
         text = error.message if suggest else error.message.partition(_SUGGESTION)[0]
         if len(text) > _MAX_TEXT:
             text = f"{text[:_MAX_TEXT]}…"

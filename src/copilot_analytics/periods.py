@@ -35,9 +35,11 @@ def parse_day(argument: str, value: str) -> dt.date:
         QuestionError: it is none.
     """
     try:
-        if len(value) != 10:
+        day = dt.date.fromisoformat(value)
+        # It also reads 20250101 and 2025-W01-1.
+        if day.isoformat() != value:
             raise ValueError
-        return dt.date.fromisoformat(value)
+        return day
     except ValueError:
         raise QuestionError(argument, value, "give a date as YYYY-MM-DD, in UTC") from None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal
 
@@ -13,6 +15,8 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from copilot_analytics import Analytics
 from copilot_analytics.config import AnalyticsConfig
@@ -41,8 +45,11 @@ class Endpoint:
 
     admin, ada, bob = ADMIN, ADA, BOB
 
-    def __init__(self, host: str, analytics: Analytics, clock: FakeClock) -> None:
+    def __init__(
+        self, host: str, analytics: Analytics, clock: FakeClock, client: httpx.AsyncClient
+    ) -> None:
         self.host = host
+        self.client = client
         self.url = f"http://{host}/graphql"
         self.socket_url = f"ws://{host}/graphql"
         self.analytics = analytics
@@ -54,13 +61,24 @@ class Endpoint:
 
     async def post(self, *, token: str | None = ADMIN, **options: Any) -> httpx.Response:
         headers = {**({} if token is None else self.bearer(token)), **options.pop("headers", {})}
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
-            return await client.request(
-                options.pop("method", "POST"),
-                options.pop("url", self.url),
-                headers=headers,
-                **options,
-            )
+        method, url = options.pop("method", "POST"), options.pop("url", self.url)
+        return await self.client.request(method, url, headers=headers, **options)
+
+    async def close_code(self, *messages: object, token: str | None = ADMIN) -> int | None:
+        """Send messages over a socket until it is closed; return the code."""
+        headers = {} if token is None else self.bearer(token)
+        async with self.connect(headers) as socket:
+            with contextlib.suppress(ConnectionClosed):
+                for message in messages:
+                    raw = isinstance(message, str | bytes)
+                    await socket.send(message if raw else json.dumps(message))  # type: ignore[arg-type]
+            await socket.wait_closed()
+            return socket.close_code
+
+    def connect(self, headers: Mapping[str, str], **options: Any) -> connect:
+        """Return a client's connection that speaks our subprotocol."""
+        options.setdefault("subprotocols", ["graphql-transport-ws"])
+        return connect(self.socket_url, additional_headers=headers, proxy=None, **options)
 
     async def ask(
         self, query: str, variables: object = None, *, token: str = ADMIN
@@ -132,8 +150,9 @@ async def _endpoint(
         assert await analytics.flush()
     app = wrap(graphql_routes(analytics, authenticate=authenticate, **options))
     try:
-        async with _serve(app, ws) as host:
-            yield Endpoint(host, analytics, clock)
+        client = httpx.AsyncClient(trust_env=False, timeout=30, verify=False)
+        async with _serve(app, ws) as host, client:
+            yield Endpoint(host, analytics, clock, client)
     finally:
         await analytics.aclose()
 
