@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import msgspec
 
 from ..errors import RuleError
-from ..events import EndReason, MetadataKey, ValueKind
+from ..events import EndReason, MetadataKey
 from ._decoding import INVALID
 from ._json_kinds import KINDS, STARTING_CONTENT, STEP, Kind
 from ._json_paths import ABSENT, Path, find, parse_path
+from ._json_values import Reader, reader_of, text_of
 from .signals import (
     Action,
     ConnectionNamed,
@@ -25,7 +27,7 @@ from .signals import (
     UserMessage,
 )
 
-__all__ = ["CompiledRule", "Present", "parse_rule"]
+__all__ = ["CompiledRule", "Present", "RuleTable", "parse_rule"]
 
 Literals: TypeAlias = str | int | float | bool | None
 
@@ -55,13 +57,12 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     turn: Literal["ends", "may_end", "goes_on"] | None = None
 
 
-_END_REASONS: Final = {str(reason): reason for reason in EndReason}
 _REQUIRED: Final = {Intent: "intent", ConnectionNamed: "connection_id"}
 _FROM_THE_SOCKET: Final = ("WEBSOCKET_CONNECTED", "WEBSOCKET_DISCONNECTED")
 _AFTER_THE_SIGNAL: Final = (StreamStart, StreamEnd)  # it is the stream's turn that has the intent
 
 _Test: TypeAlias = tuple[Path, Literals | Present]
-_Source: TypeAlias = tuple[MetadataKey, Path | None, Any]
+_Source: TypeAlias = tuple[str, Path, Reader]
 
 
 class CompiledRule:
@@ -128,10 +129,10 @@ class CompiledRule:
         """Return what a frame tells that the rule is for."""
         conversation_id = _identifier(frame, self._conversation)
         values: dict[str, Any] = {}
-        for key, path, constant in self._sources:
-            value = constant if path is None else _value(find(frame, path), key)
+        for name, path, read in self._sources:
+            value = read(find(frame, path))
             if value is not None:
-                values[key.name] = value
+                values[name] = value
         if self._required is not None and self._required not in values:
             return INVALID
         signals: list[Signal] = []
@@ -174,6 +175,43 @@ class CompiledRule:
             }
         signal: Signal = make(**fields)
         return signal
+
+
+class RuleTable:
+    """Rules of one direction in order, indexed by the string that most of them ask for.
+
+    Protocols tell their frames apart by one field, so a frame has to be held against few rules.
+    """
+
+    __slots__ = ("_by_value", "_others", "_path")
+
+    def __init__(self, rules: Iterable[CompiledRule]) -> None:
+        rules = tuple(rules)
+        asked = Counter(path for rule in rules for path, value in rule.tests if _is_text(value))
+        self._path: Path = asked.most_common(1)[0][0] if asked else ()
+        wanted = [(rule, self._wanted(rule)) for rule in rules]
+        self._others = tuple(rule for rule, value in wanted if value is None)
+        self._by_value = {
+            value: tuple(rule for rule, its_value in wanted if its_value in (None, value))
+            for _, value in wanted
+            if value is not None
+        }
+
+    def first_match(self, frame: dict[str, Any]) -> CompiledRule | None:
+        """Return the first rule that is for this frame."""
+        value = find(frame, self._path)
+        rules = self._by_value.get(value, self._others) if _is_text(value) else self._others
+        for rule in rules:
+            if rule.matches(frame):
+                return rule
+        return None
+
+    def _wanted(self, rule: CompiledRule) -> str | None:
+        """Return the string that the rule asks for at the path, if any."""
+        for path, value in rule.tests:
+            if path == self._path and _is_text(value):
+                return value
+        return None
 
 
 def parse_rule(index: int, written: object) -> CompiledRule:
@@ -231,12 +269,16 @@ def _optional_path(index: int, rule: Rule, text: str | None) -> Path | None:
 
 def _source(index: int, rule: Rule, key: MetadataKey, origin: str | Constant) -> _Source:
     if isinstance(origin, str):
-        return key, _path(index, rule, origin), None
-    value = _value(origin.value, key)
+        return key.name, _path(index, rule, origin), reader_of(key)
+    value = reader_of(key)(origin.value)
     if value is None:
         remedy = f"{origin.value!r} is no {key.kind} for {key.name!r}"
         raise RuleError(index, msgspec.to_builtins(rule), remedy)
-    return key, None, value
+    return key.name, (), lambda _: value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
 
 
 def _equal(found: Any, expected: Any) -> bool:
@@ -245,29 +287,4 @@ def _equal(found: Any, expected: Any) -> bool:
 
 
 def _identifier(frame: dict[str, Any], path: Path | None) -> str | None:
-    return None if path is None else _text(find(frame, path))
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return value or None
-    is_small = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
-    return str(value) if is_small else None
-
-
-def _value(value: Any, key: MetadataKey) -> Any:
-    """Return a frame's value as this key's; None if it is of another kind. Bounds come later."""
-    match key.kind:
-        case ValueKind.COUNT:
-            if isinstance(value, str) and key.name.endswith("_length"):
-                return len(value)
-            return value if isinstance(value, int) and not isinstance(value, bool) else None
-        case ValueKind.DURATION | ValueKind.RATIO | ValueKind.AMOUNT:
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            return value if is_number else None
-        case ValueKind.FLAG:
-            return value if isinstance(value, bool) else None
-        case ValueKind.END_REASON:
-            return _END_REASONS.get(value) if isinstance(value, str) else None
-        case _:
-            return _text(value)
+    return None if path is None else text_of(find(frame, path))

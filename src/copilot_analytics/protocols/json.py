@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ._decoding import MALFORMED, UNKNOWN, UNREADABLE, byte_length, load_object
-from ._json_rules import CompiledRule, Present, parse_rule
+from ._json_rules import CompiledRule, Present, RuleTable, parse_rule
 from .base import FrameAdapter
 from .signals import Signal
 
@@ -95,9 +95,10 @@ claimed_user_id=None, extra=None)]
     def __init__(self, rules: Sequence[Mapping[str, object]], *, name: str = "json") -> None:
         compiled = [parse_rule(index, rule) for index, rule in enumerate(rules)]
         self.name = name
-        self._client_rules = tuple(rule for rule in compiled if rule.direction == "client")
-        self._server_rules = tuple(rule for rule in compiled if rule.direction == "server")
-        self._content_start = _content_start(self._server_rules)
+        server_rules = [rule for rule in compiled if rule.direction == "server"]
+        self._client_rules = RuleTable(rule for rule in compiled if rule.direction == "client")
+        self._server_rules = RuleTable(server_rules)
+        self._content_start = _content_start(server_rules)
 
     @classmethod
     def from_file(cls, path: str | PathLike[str], *, name: str = "json") -> Self:
@@ -133,7 +134,7 @@ claimed_user_id=None, extra=None)]
         return start.group() if start else None
 
 
-def _read(data: str | bytes, rules: Sequence[CompiledRule]) -> Sequence[Signal]:
+def _read(data: str | bytes, rules: RuleTable) -> Sequence[Signal]:
     frame: Any
     try:
         frame = msgspec.json.decode(data)
@@ -141,10 +142,8 @@ def _read(data: str | bytes, rules: Sequence[CompiledRule]) -> Sequence[Signal]:
         frame = load_object(data)
     if not isinstance(frame, dict):
         return MALFORMED
-    for rule in rules:
-        if rule.matches(frame):
-            return rule.signals(frame, byte_length(data))
-    return UNKNOWN
+    rule = rules.first_match(frame)
+    return UNKNOWN if rule is None else rule.signals(frame, byte_length(data))
 
 
 def _content_start(rules: Sequence[CompiledRule]) -> re.Pattern[str] | None:
