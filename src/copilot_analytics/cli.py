@@ -22,7 +22,7 @@ def main() -> None:
             app(prog_name="copilot-analytics")
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
-            if package in ("", "copilot_analytics"):
+            if not package or package.startswith("copilot"):  # ours: no extra brings it
                 raise
             raise MissingDependencyError(package, "server") from error
     except CopilotAnalyticsError as error:
