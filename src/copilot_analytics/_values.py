@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from typing import SupportsIndex
 
 from .events import EndReason, MetadataValue, ValueKind
 from .redaction import MAX_TEXT_LENGTH, bound_id, bound_name, clean_text, redact_name
@@ -98,9 +99,9 @@ def _whole(value: object, least: int, most: int) -> int:
         raise UnfitError("wrong_type")
     if isinstance(value, float):
         raise UnfitError("out_of_range")
-    if not hasattr(value, "__index__"):
+    if not isinstance(value, SupportsIndex):
         raise UnfitError("wrong_type")
-    whole: int = value.__index__()
+    whole = value.__index__()
     if not least <= whole <= most:
         raise UnfitError("out_of_range")
     return whole

@@ -359,7 +359,8 @@ class AnalyticsConfig:
             if setting.name not in overrides and variables.get(setting.variable, "").strip()
         }
         _warn_of_unknown(variables)
-        return cls(**values | overrides)
+        values.update(overrides)
+        return cls(**values)
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
@@ -377,13 +378,13 @@ SETTINGS: tuple[Setting, ...] = tuple(
 
 
 def _warn_of_unknown(variables: Mapping[str, str]) -> None:
-    known = [setting.variable for setting in SETTINGS]
+    known = {setting.name.upper(): setting.variable for setting in SETTINGS}
     unknown = []
     for variable in sorted(variables):
-        if variable.startswith(VARIABLE_PREFIX) and variable not in known:
-            if variable.startswith(_NOT_OURS):
-                continue
-            close = difflib.get_close_matches(variable, known, n=1)
-            unknown.append(f"{variable} (did you mean {close[0]}?)" if close else variable)
+        name = variable.removeprefix(VARIABLE_PREFIX)
+        if name == variable or name in known or variable.startswith(_NOT_OURS):
+            continue
+        close = difflib.get_close_matches(name, known, n=1)
+        unknown.append(f"{variable} (did you mean {known[close[0]]}?)" if close else variable)
     if unknown:
         _log.warning("ignoring variables that are no settings: %s", ", ".join(unknown))
