@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> str:
 
     async def fill() -> None:
         async with Analytics(url) as analytics:
-            analytics.service.track_command_execution("add", user_id="u-1", success=True)
+            analytics.service.track_command_execution("u-1", "add", success=True)
 
     asyncio.run(fill())
     return url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import socket
 import tempfile
@@ -23,6 +24,7 @@ from ..periods import DAY_MS, DateRange, day_of
 from .demo_app import demo_app
 from .demo_report import differences, fetch_dashboard, tables
 from .listening import base_url, listen, running
+from .sample_copilot import CopilotCrashError
 from .serve import chosen_token
 from .simulation import Population, live_session, past_days
 from .tally import Tally
@@ -98,6 +100,7 @@ class Demo:
         async with running(demo_app(analytics, static_token(token)), listener) as server:
             if server.done():  # it has said why
                 return 1
+            logging.getLogger("uvicorn.error").addFilter(_is_news)
             await self._make_live(endpoint, population, tally, console)
             await analytics.recorder.flush()
             days = DateRange.of(first_day, None, now_ms=analytics.clock.now_ms())
@@ -153,6 +156,11 @@ class Demo:
             finally:
                 for task in visits:
                     task.cancel()
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Say whether a log record is anything else than the sample copilot's crash on purpose."""
+    return not (record.exc_info and isinstance(record.exc_info[1], CopilotCrashError))
 
 
 @contextlib.contextmanager
