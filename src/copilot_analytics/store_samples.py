@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 from .aggregation import Deltas, aggregate
 from .batch import Batch
 from .distinct import Distinct
 from .events import AnalyticsEvent, EventType, MetadataValue
-from .ids import EventIds
 from .periods import DAY_MS, HOUR_MS, DateRange, day_of
 from .rollups import DISTINCT_KINDS, HEADLINES, Rollup, RollupKind
 from .stores.base import Store
@@ -59,8 +59,6 @@ HOSTILE_NAMES = (
 )
 """Names that a store may take for something else than themselves, or for one another."""
 
-_ids = EventIds()
-
 
 def event(
     event_type: EventType,
@@ -68,19 +66,17 @@ def event(
     at: int = NOW_MS,
     **metadata: MetadataValue,
 ) -> AnalyticsEvent:
-    """Return an event as admission makes them, its metadata by Python names; see `numbered`."""
-    return AnalyticsEvent(
-        _ids.next(at), event_type, user_id, at, "talk", "socket", metadata, "writer", 1
-    )
+    """Return an event as admission makes them, but for its id and number; see `numbered`."""
+    return AnalyticsEvent("", event_type, user_id, at, "talk", "socket", metadata, "", 0)
 
 
 def numbered(
     events: Iterable[AnalyticsEvent], writer: str = "writer", *, first: int = 1
 ) -> list[AnalyticsEvent]:
-    """Return events numbered in their order, as one writer's."""
+    """Return events numbered in their order, as one writer's; the same ids in every process."""
     return [
         AnalyticsEvent(
-            one.event_id,
+            f"{one.timestamp:013}{blake2b(f'{writer}:{number}'.encode()).hexdigest():.13}".upper(),
             one.event_type,
             one.user_id,
             one.timestamp,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -168,6 +169,9 @@ class Connections:
         connection = self._connect()
         try:
             self._retry(lambda: prepare(connection, self._url))
+            # SQLite itself would open it for reading and say so at the first write.
+            if not os.access(self._path, os.W_OK):
+                raise StoreUnavailableError(self._url, *_REMEDIES[sqlite3.SQLITE_READONLY])
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")

@@ -1,0 +1,211 @@
+"""The recount: silent on what is right, and exact about what is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from copilot_analytics.batch import Batch
+from copilot_analytics.distinct import Distinct
+from copilot_analytics.errors import StoreError
+from copilot_analytics.events import EventType
+from copilot_analytics.periods import DAY_MS, DateRange
+from copilot_analytics.rollups import RollupKey, RollupKind
+from copilot_analytics.store_samples import (
+    DAYS,
+    NOW_MS,
+    batches_of,
+    event,
+    numbered,
+    sample_events,
+)
+from copilot_analytics.stores import MemoryStore, SQLiteStore, Store
+from copilot_analytics.testing import FakeClock
+from copilot_analytics.verification import Difference, verify
+
+DAY, DAY_NUMBER = "2025-11-24", 20_416
+EVENTS = sample_events(400)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "analytics.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[Store]:
+    with SQLiteStore(path, clock=FakeClock(NOW_MS)) as store:
+        for batch in batches_of(EVENTS, 70):
+            store.write(batch)
+        yield store
+
+
+def tamper(path: Path, statement: str, *values: object) -> None:
+    """Change what the store holds behind its back; exactly one row."""
+    connection = sqlite3.connect(path)
+    with connection:
+        assert connection.execute(statement, values).rowcount == 1
+    connection.close()
+
+
+def test_a_clean_store_is_all_equal(store: Store) -> None:
+    seen: list[dt.date] = []
+    report = verify(store, DAYS, progress=seen.append)
+    assert [day.isoformat() for day in seen] == list(DAYS.each_day())
+    assert not report.differences
+    assert not report.unbacked
+    assert not report.expired
+    assert (report.days, report.events) == (4, 400)
+    assert list(report.lines()) == [
+        f"2025-11-22..2025-11-25: 400 events against {report.rows} rollups of 4 days: all equal"
+    ]
+
+
+def test_any_store_can_be_recounted() -> None:
+    store = MemoryStore(clock=FakeClock(NOW_MS))
+    store.write(Batch("writer", EVENTS))
+    assert not verify(store, DAYS).differences
+
+
+def test_more_than_a_chunk_of_events_is_counted_whole(tmp_path: Path) -> None:
+    """Users beyond the exact set too."""
+    events = numbered(event(EventType.MESSAGE_SENT, f"user-{n % 700}") for n in range(5_100))
+    with SQLiteStore(tmp_path / "analytics.db", clock=FakeClock(NOW_MS)) as store:
+        store.write(Batch("writer", events))
+        report = verify(store, DateRange(DAYS.end, DAYS.end))
+    assert report.events == 5_100
+    assert not report.differences
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind", "dimension", "counter", "change"),
+    [
+        ("n1 = n1 + 1 WHERE kind = 1", RollupKind.ACTIVITY, "all", "events", 1),
+        (
+            "n2 = n2 - 1 WHERE kind = 2 AND dimension = 'search'",
+            RollupKind.COMMAND,
+            "search",
+            "successes",
+            -1,
+        ),
+        (
+            "first = first - 5 WHERE kind = 4 AND dimension = 'Error0'",
+            RollupKind.ERROR,
+            "Error0",
+            "first",
+            -5,
+        ),
+        ("last = last + 7 WHERE kind = 6 AND dimension = 'ada'", RollupKind.USER, "ada", "last", 7),
+    ],
+)
+def test_a_tampered_counter_is_found(
+    store: Store,
+    path: Path,
+    statement: str,
+    kind: RollupKind,
+    dimension: str,
+    counter: str,
+    change: int,
+) -> None:
+    tamper(path, f"UPDATE rollups SET {statement} AND period = ?", DAY_NUMBER)
+    report = verify(store, DAYS)
+    (found,) = report.differences
+    assert found.key == RollupKey(kind, dimension, DAY)
+    assert found.counter == counter
+    assert found.stored == found.recounted + change
+    first, last = report.lines()
+    assert first == (
+        f"{DAY} {kind.value} {dimension}: {counter} is {found.stored}, "
+        f"its events give {found.recounted}"
+    )
+    assert last.endswith(": 1 difference")
+
+
+def test_a_tampered_user_count_is_found(store: Store, path: Path) -> None:
+    tamper(
+        path,
+        "UPDATE distinct_users SET users = ? WHERE kind = 1 AND period = "
+        "(SELECT max(period) FROM distinct_users)",
+        Distinct.of([1, 2, 3]).to_bytes(),
+    )
+    (found,) = verify(store, DAYS).differences
+    assert (found.key.dimension, found.counter, found.stored) == ("all", "distinct", 3)
+
+
+def test_a_missing_hour_is_found(store: Store, path: Path) -> None:
+    tamper(
+        path,
+        "DELETE FROM rollups WHERE kind = 0 AND period = "
+        "(SELECT min(period) FROM rollups WHERE kind = 0 AND period >= ?)",
+        DAY_NUMBER * 24,
+    )
+    report = verify(store, DAYS)
+    (key,) = {found.key for found in report.differences}
+    assert key.period.startswith(f"{DAY}T")
+    assert {"events", "first", "last"} <= {found.counter for found in report.differences}
+
+
+def test_a_missing_day_is_found_in_every_kind(store: Store, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        for table in ("rollups", "details", "distinct_users"):
+            connection.execute(f"DELETE FROM {table} WHERE kind > 0 AND period = ?", (DAY_NUMBER,))
+    connection.close()
+    report = verify(store, DAYS)
+    assert {found.key.period for found in report.differences} == {DAY}
+    assert {found.key.kind for found in report.differences} == set(RollupKind)
+    assert all(found.stored == 0 < found.recounted for found in report.differences)
+    events = sum(one.timestamp // DAY_MS == DAY_NUMBER for one in EVENTS)
+    key = RollupKey(RollupKind.ACTIVITY, "all", DAY)
+    assert Difference(key, "events", 0, events) in report.differences
+    assert f"{len(report.differences)} differences" in str(report)
+
+
+def test_missing_events_are_found(store: Store, path: Path) -> None:
+    tamper(path, "DELETE FROM events WHERE sequence = 1")
+    report = verify(store, DAYS)
+    lost = EVENTS[0]
+    found = {(one.key.kind, one.counter): one for one in report.differences}
+    one = found[RollupKind.ACTIVITY, f"e.{lost.event_type}"]
+    assert one.stored == one.recounted + 1
+
+
+def test_counts_that_no_event_backs_are_reported_apart(store: Store, path: Path) -> None:
+    tamper(
+        path,
+        "INSERT INTO rollups (kind, period, dimension, n1) VALUES (2, ?, 'bought', 9)",
+        DAY_NUMBER,
+    )
+    report = verify(store, DAYS)
+    assert not report.differences
+    assert report.unbacked == [RollupKey(RollupKind.COMMAND, "bought", DAY)]
+    assert next(report.lines()) == f"{DAY} command bought: no event backs it; left alone"
+
+
+def test_a_day_without_events_any_more_is_skipped(store: Store, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM events WHERE timestamp < ?", (DAYS.start_ms + DAY_MS,))
+    connection.close()
+    report = verify(store, DAYS)
+    assert report.days == 3
+    assert report.expired == ["2025-11-22"]
+    assert not report.differences
+    assert "2025-11-22: skipped, its events are no longer kept" in str(report)
+
+
+def test_writing_meanwhile_makes_no_difference(store: Store) -> None:
+    """Each day is read as of one moment."""
+    more = iter(list(batches_of(numbered(sample_events(80, seed=1), "other"), 20)))
+    report = verify(store, DAYS, progress=lambda _: store.write(next(more)))
+    assert not report.differences
+    assert not verify(store, DAYS).differences
+
+
+def test_a_store_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="create its directory"):
+        verify(SQLiteStore(tmp_path / "none" / "analytics.db"), DAYS)
