@@ -14,7 +14,7 @@ from ..ids import new_id
 from ..protocols.base import FrameAdapter
 from ..protocols.signals import StreamContent
 from ..typing import Clock
-from ._signals import HANDLERS, SignalReader
+from ._signals import HANDLERS, NOTHING, SignalReader
 
 __all__ = ["ConnectionTracker", "TrackingOptions"]
 
@@ -109,8 +109,7 @@ class ConnectionTracker(SignalReader):
         self._messages = 0
         self._asked = None
         self._close_was_error = False
-        # `startswith(())` is always false: nothing is known to be content.
-        self._prefix = ()
+        self._content = self._beyond = NOTHING
         self._chunks = 0
 
     # --- what plugins see ------------------------------------------------------------------------
@@ -165,7 +164,9 @@ class ConnectionTracker(SignalReader):
 
         The hot path: then nothing else is to be done with it. All others go to `server_frame`.
         """
-        if data.startswith(self._prefix):
+        # Every text that starts with the prefix, and no other, is in this range of texts: comparing
+        # costs half of `startswith`.
+        if self._content <= data < self._beyond:
             self._chunks += 1
             return True
         return False

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any
 
+import msgspec
+
 __all__ = ["Turn", "Turns", "same_conversation"]
 
 
-class Turn:
+class Turn(msgspec.Struct, eq=False):
     """One turn.
 
     Attributes:
+        owner: stands for the turns it is one of.
         conversation_id: the thread of messages, as soon as a frame names it.
         asked_at: when the user's last unanswered message came, monotonic ms; None without one.
         intent: what the message was taken to mean.
@@ -25,50 +28,28 @@ class Turn:
         stepped: whether it has had a multi-step run.
         tentative: whether it has ended, but more of the same answer may follow.
         over: whether it has ended for good.
-        owner: stands for the turns it is one of.
-        commands: the commands that the application runs in it now.
         open: its open streams, running steps and running commands.
+        commands: the commands that the application runs in it now.
         usage: of model calls, waiting for an event that can carry it.
     """
 
-    __slots__ = (
-        "acted",
-        "answered",
-        "asked_at",
-        "begun",
-        "clarified",
-        "classified",
-        "commands",
-        "confidence",
-        "conversation_id",
-        "intent",
-        "open",
-        "over",
-        "owner",
-        "stepped",
-        "streamed",
-        "tentative",
-        "usage",
-    )
-
-    def __init__(self, owner: object, conversation_id: str | None, asked_at: float | None) -> None:
-        self.owner = owner
-        self.conversation_id = conversation_id
-        self.asked_at = asked_at
-        self.intent: str | None = None
-        self.confidence: float | None = None
-        self.classified = False
-        self.acted = False
-        self.clarified: str | None = None
-        self.begun = False
-        self.streamed = False
-        self.answered = False
-        self.stepped = False
-        self.tentative = False
-        self.over = False
-        self.commands: list[str] = []
-        self.open = 0
-        self.usage: dict[str, Any] | None = None
+    owner: object
+    conversation_id: str | None
+    asked_at: float | None
+    intent: str | None = None
+    confidence: float | None = None
+    classified: bool = False
+    acted: bool = False
+    clarified: str | None = None
+    begun: bool = False
+    streamed: bool = False
+    answered: bool = False
+    stepped: bool = False
+    tentative: bool = False
+    over: bool = False
+    open: int = 0
+    commands: list[str] = []
+    usage: dict[str, Any] | None = None
 
     @property
     def command(self) -> str | None:
@@ -97,9 +78,10 @@ class Turns:
 
     def ask(self, conversation_id: str | None, now: float) -> Turn:
         """Begin the turn of a user's message."""
-        for turn in tuple(self._waiting):
-            if self._is_done(turn) and same_conversation(turn.conversation_id, conversation_id):
-                self._over(turn)
+        if self._waiting:
+            for turn in tuple(self._waiting):
+                if self._is_done(turn) and same_conversation(turn.conversation_id, conversation_id):
+                    self._over(turn)
         turn = Turn(self._key, conversation_id, now)
         self._add(turn)
         _at_hand.set(turn)
