@@ -29,3 +29,10 @@ def test_after_a_gap_leaves_what_is_new() -> None:
     rest = Batch("writer", [events[0], events[5]]).after(3)
     assert rest is not None
     assert rest.events == [events[5]]
+
+
+def test_batch_pauses_while_it_counts() -> None:
+    pauses: list[int] = []
+    batch = Batch("writer", sample_events(9), pause=lambda: pauses.append(1))
+    assert batch.deltas == aggregate(batch.events)
+    assert len(pauses) > 1

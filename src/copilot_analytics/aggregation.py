@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from operator import attrgetter
@@ -98,11 +98,14 @@ class Deltas:
         self.days |= other.days
 
 
-def aggregate(events: Sequence[AnalyticsEvent]) -> Deltas:
+def aggregate(
+    events: Sequence[AnalyticsEvent], *, pause: Callable[[], object] = lambda: None
+) -> Deltas:
     """Return what events add to every rollup.
 
     Args:
         events: admitted events, in any order; the result does not depend on it.
+        pause: called a few times in between, so that other threads need not wait for the end.
     """
     deltas = Deltas()
     ordered = sorted(events, key=_timestamp)
@@ -110,7 +113,7 @@ def aggregate(events: Sequence[AnalyticsEvent]) -> Deltas:
     start = 0
     while start < len(ordered):
         day_end = bisect_left(stamps, (stamps[start] // DAY_MS + 1) * DAY_MS, start)
-        _Day(deltas, ordered[start:day_end], stamps[start:day_end]).count()
+        _Day(deltas, ordered[start:day_end], stamps[start:day_end]).count(pause)
         start = day_end
     return deltas
 
@@ -130,13 +133,17 @@ class _Day:
         self._groups: defaultdict[EventType, list[AnalyticsEvent]] = defaultdict(list)
         self._hashes: dict[str, int] = {}
 
-    def count(self) -> None:
+    def count(self, pause: Callable[[], object]) -> None:
         self._deltas.days.add(self._day)
-        self._count_activity()
-        self._count_users()
-        self._count_commands()
-        self._count_intents()
-        self._count_errors()
+        for count in (
+            self._count_activity,
+            self._count_users,
+            self._count_commands,
+            self._count_intents,
+            self._count_errors,
+        ):
+            count()
+            pause()
 
     def _count_activity(self) -> None:
         stamps = self._stamps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from .aggregation import Deltas, aggregate
@@ -17,11 +17,23 @@ class Batch:
     Attributes:
         writer: the writer's id.
         events: at least one event, in rising sequence.
+
+    Args:
+        writer: the writer's id.
+        events: its events.
+        pause: called a few times while they are counted, so that other threads need not wait.
     """
 
-    def __init__(self, writer: str, events: Sequence[AnalyticsEvent]) -> None:
+    def __init__(
+        self,
+        writer: str,
+        events: Sequence[AnalyticsEvent],
+        *,
+        pause: Callable[[], object] = lambda: None,
+    ) -> None:
         self.writer = writer
         self.events = events
+        self._pause = pause
 
     @property
     def first(self) -> int:
@@ -36,7 +48,7 @@ class Batch:
     @cached_property
     def deltas(self) -> Deltas:
         """What the events add to every rollup; computed once."""
-        return aggregate(self.events)
+        return aggregate(self.events, pause=self._pause)
 
     def after(self, sequence: int) -> Batch | None:
         """Return the part of the batch after a sequence; None if nothing is."""

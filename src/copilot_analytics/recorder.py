@@ -317,7 +317,7 @@ class Recorder:
             size = min(count, self._batch_size)
             count -= size
             events = self._admit(size)
-            if not events or self._write(Batch(events[0].writer, events)):
+            if not events or self._write(Batch(events[0].writer, events, pause=self._pause)):
                 self._settle(self._taken)
         self._log_rejected()
 
@@ -329,8 +329,12 @@ class Recorder:
             count -= size
             self._admit_slice(size, events)
             if count:
-                time.sleep(self.YIELD_SECONDS)
+                self._pause()
         return events
+
+    def _pause(self) -> None:
+        """Give up the GIL."""
+        time.sleep(self.YIELD_SECONDS)
 
     def _admit_slice(self, size: int, events: list[AnalyticsEvent]) -> None:
         with self._lock:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable
+from itertools import chain, islice
 
 __all__ = ["Insert", "Row"]
 
@@ -44,11 +44,15 @@ class Insert:
                 self._statements.append((rows, sql))
             rows //= 2
 
-    def execute(self, connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
-        """Insert the rows, in order."""
+    def execute(self, connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        """Insert the rows, in order; they are taken a statement's at a time."""
+        rest = iter(rows)
+        (most, statement), *smaller = self._statements
+        while len(part := list(islice(rest, most))) == most:
+            connection.execute(statement, tuple(chain.from_iterable(part)))
         start = 0
-        for size, statement in self._statements:
-            while len(rows) - start >= size:
-                part = rows[start : start + size]
-                connection.execute(statement, tuple(chain.from_iterable(part)))
+        for size, statement in smaller:
+            if len(part) - start >= size:
+                values = chain.from_iterable(part[start : start + size])
+                connection.execute(statement, tuple(values))
                 start += size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -114,9 +114,10 @@ def write_batch(
     return stored
 
 
-def _event_rows(batch: Batch, writer: int | None) -> list[Row]:
-    return [
-        (
+def _event_rows(batch: Batch, writer: int | None) -> Iterator[Row]:
+    # Made a statement's at a time: other threads run in between.
+    for event in batch.events:
+        yield (
             event.timestamp,
             event.event_id,
             EVENT_CODES[event.event_type],
@@ -127,8 +128,6 @@ def _event_rows(batch: Batch, writer: int | None) -> list[Row]:
             writer,
             event.sequence,
         )
-        for event in batch.events
-    ]
 
 
 class _Kind:
