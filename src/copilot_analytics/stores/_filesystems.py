@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 __all__ = ["network_filesystem", "network_filesystem_in"]
 
@@ -65,14 +65,13 @@ def network_filesystem(path: Path) -> str | None:
 
 def network_filesystem_in(mounts: str, path: str) -> str | None:
     """Return the network file system of an absolute path, by the text of `/proc/mounts`."""
-    parents = {PurePosixPath(path), *PurePosixPath(path).parents}
-    depth, found = 0, ""
+    length, found = 0, ""
     for line in mounts.splitlines():
-        fields = line.split(" ")
-        if len(fields) < 3:
+        fields = line.split(" ", 3)
+        if len(fields) < 4:
             continue
-        point = PurePosixPath(_ESCAPE.sub(lambda code: chr(int(code[1], 8)), fields[1]))
+        point = _ESCAPE.sub(lambda code: chr(int(code[1], 8)), fields[1]).rstrip("/")
         # The deepest mount holds the path; of two at one point the later hides the earlier.
-        if point in parents and len(point.parts) >= depth:
-            depth, found = len(point.parts), fields[2]
+        if len(point) >= length and (path == point or path.startswith(f"{point}/")):
+            length, found = len(point), fields[2]
     return found if found in _NETWORK else None
