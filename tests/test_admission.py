@@ -151,6 +151,7 @@ class Command(StrEnum):
         (EventType.ACTION_EXECUTED, "command_name", "a\0\ud800", "a\ufffd\ufffd"),
         (EventType.ACTION_EXECUTED, "command_name", "mail j@example.org", "mail <email>"),
         (EventType.INTENT_CLASSIFIED, "confidence", 1, 1.0),
+        (EventType.INTENT_CLASSIFIED, "confidence", 0.25, 0.25),
         (EventType.STREAMING_COMPLETED, "end_reason", EndReason.ERROR, "error"),
         (EventType.STREAMING_COMPLETED, "end_reason", "max_tokens", "max_tokens"),
         (EventType.WEBSOCKET_DISCONNECTED, "close_code", Code.AWAY, 1001),
@@ -363,7 +364,7 @@ def test_what_is_known_is_bounded() -> None:
             gate,
             observation(
                 EventType.ERROR_OCCURRED,
-                {"variant": f"v{number}", "error_message": "word " * (number % 1_500 % 40)},
+                {"variant": f"v{number}", "error_message": f"{number:b}".replace("1", "l")},
                 user_id=f"user-{number}",
             ),
         )

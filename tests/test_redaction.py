@@ -35,6 +35,10 @@ from copilot_analytics.redaction import (
         ("Authorization: Bearer abc.def-123", "Authorization: Bearer <token>"),
         ("got Basic am9objpodW50ZXIy", "got Basic <token>"),
         ("password=hunter2; api_key: k-1, ok", "password=<token>; api_key: <token>, ok"),
+        (
+            "Authorization: Token abc, AccountKey=a/b+c==",
+            "Authorization: Token <token>, AccountKey=<token>",
+        ),
         ("client_secret = abcd expired", "client_secret = <token> expired"),
         ("key sk-proj-abcdefgh1234567890 refused", "key <token> refused"),
         ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "<token>"),
@@ -46,6 +50,7 @@ from copilot_analytics.redaction import (
         ("from [fe80::1%eth0] or 2001:db8:0:0:0:0:0:1 or ::1", "from [<ip>] or <ip> or <ip>"),
         ("id 550E8400-e29b-41d4-a716-446655440000", "id <uuid>"),
         ("conv_550e8400-e29b-41d4-a716-446655440000", "conv_<uuid>"),
+        ("of ::ffff:192.0.2.1 and d41d8cd98f00b204e9800998ecf8427e", "of <ip> and <hex>"),
         ("commit deadbeef1234 at 0x1F from 00:1A:2b:3c:4d:5e", "commit <hex> at <hex> from <hex>"),
         ("can't find 'John O'Brien' in the user's list", "can't find <text> in the user's list"),
         ('"name": "John \\"J\\" Smith"', "<text>: <text>"),

@@ -120,9 +120,10 @@ _CREDENTIAL = _rule(
     ":=",
     r"""(?i)
     ( (?<![a-z])
-      (?: pass (?:word|wd|phrase)? | pwd | secret | token | (?:api|access)[_-]?key | authorization
-        | cookie | session (?:[_-]?id)? | signature | credential ) s?
-      \s{0,3} [:=] \s{0,3} (?: (?:bearer|basic) \s{1,3} )? )
+      (?: pass (?:word|wd|phrase)? | pwd | secret | token | signature | credential
+        | (?: api | access | account | private | shared | secret ) [_-]? key
+        | authorization | cookie | session (?:[_-]?id)? ) s?
+      \s{0,3} [:=] \s{0,3} (?: (?: bearer | basic | digest | token ) \s{1,3} )? )
     [^\s,;&<>]++
     """,
     r"\1<token>",
@@ -225,15 +226,15 @@ _TEXT_RULES = (
     _UUID,
     _PATH,
     _RELATIVE_PATH,
-    _IPV4,
     _IPV6,
-    _TOKEN,
+    _IPV4,
     _HEX,
+    _TOKEN,
     _CARD,
     _PHONE,
     _NUMBER,
 )
-_NAME_RULES = (_URL, _KEY, _EMAIL, _UUID, _IPV4, _IPV6, _TOKEN, _HEX, _CARD, _PHONE, _LONG_NUMBER)
+_NAME_RULES = (_URL, _KEY, _EMAIL, _UUID, _IPV6, _IPV4, _HEX, _TOKEN, _CARD, _PHONE, _LONG_NUMBER)
 
 
 def normalise_error(text: str) -> str:
