@@ -289,10 +289,13 @@ class _Names:
         return name
 
     def turn_to(self, day: int, oldest: int) -> None:
-        """Go on with the names of a day, forgetting those of days before the oldest."""
-        for past in [past for past in self._days if past < oldest]:
-            del self._days[past]
-        self._today = self._days.setdefault(day, set())
+        """Go on with the names of a day; a new one makes those before the oldest forgotten."""
+        today = self._days.get(day)
+        if today is None:
+            for past in [past for past in self._days if past < oldest]:
+                del self._days[past]
+            today = self._days[day] = set()
+        self._today = today
 
 
 def _computed(value: object) -> MetadataValue | None:
