@@ -50,22 +50,22 @@ class Fragments(Generic[T]):
     """An iterable's fragments, noted as they pass.
 
     A plain iterator and no generator, so that the iterable below is asked, and let go, exactly when
-    it would be without this.
+    it would be without this. It goes on where it is however often `iter` is called, as `send` does.
     """
 
     __slots__ = ("_assembly", "_iterator", "_source")
 
-    _iterator: Iterator[T]
-
     def __init__(self, source: Iterable[T], assembly: Assembly) -> None:
         self._source = source
         self._assembly = assembly
+        self._iterator: Iterator[T] | None = None
 
     def __iter__(self) -> Self:
-        self._iterator = iter(self._source)
         return self
 
     def __next__(self) -> T:
+        if self._iterator is None:
+            self._iterator = iter(self._source)
         fragment = next(self._iterator)
         self._assembly.add(fragment)
         return fragment
@@ -76,17 +76,17 @@ class AsyncFragments(Generic[T]):
 
     __slots__ = ("_assembly", "_iterator", "_source")
 
-    _iterator: AsyncIterator[T]
-
     def __init__(self, source: AsyncIterable[T], assembly: Assembly) -> None:
         self._source = source
         self._assembly = assembly
+        self._iterator: AsyncIterator[T] | None = None
 
     def __aiter__(self) -> Self:
-        self._iterator = aiter(self._source)
         return self
 
     async def __anext__(self) -> T:
+        if self._iterator is None:
+            self._iterator = aiter(self._source)
         fragment = await anext(self._iterator)
         self._assembly.add(fragment)
         return fragment

@@ -19,7 +19,7 @@ from typing import Self, cast
 
 from copilot_analytics.analytics import Analytics
 from copilot_analytics.current import bind
-from copilot_analytics.protocols import FrameAdapter
+from copilot_analytics.protocols import FrameAdapter, adapter_named
 from copilot_analytics.tracking import ConnectionTracker
 from copilot_analytics.typing import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,7 +40,10 @@ _NO_STATUS = 1005
 """The close code of a disconnect that names none (RFC 6455, 7.4.1)."""
 
 _NO_CLOSE_FRAME = 1006
-"""The close code recorded when the application ends and nobody has closed the socket."""
+"""The close code of a lost connection.
+
+Also recorded when the application ends and nobody has closed the socket.
+"""
 
 _INTERNAL_ERROR = 1011
 """The close code recorded when the application raises.
@@ -110,9 +113,11 @@ class AnalyticsMiddleware:
         include: Iterable[str] = (),
         exclude: Iterable[str] = (),
     ) -> None:
+        if app is self:
+            return  # an inner one, that `__new__` has returned in place of one switched off
         self.app = app
         self._analytics = analytics
-        self._adapter = adapter
+        self._adapter = adapter_named(adapter) if isinstance(adapter, str) else adapter
         self._identify = identify
         self._selection = SocketSelection(include, exclude)
 
@@ -229,8 +234,7 @@ class _Socket:
             if self._open and data is not None:
                 self.tracker.client_frame(data)
         elif kind == "websocket.disconnect":
-            code = message.get("code")
-            self._close(_NO_STATUS if code is None else code)
+            self._close(_code_of(message))
 
     def _sent(self, message: Message) -> None:
         kind = message["type"]
@@ -272,6 +276,18 @@ def _payload(message: Message) -> str | bytes | None:
     """Return a frame's data; where a server or application fills in both kinds, bytes win."""
     data: str | bytes | None = message.get("bytes")
     return message.get("text") if data is None else data
+
+
+def _code_of(disconnect: Message) -> int:
+    """Return the code of a `websocket.disconnect`.
+
+    Uvicorn gives 1005 both to a close frame that names no code and to a connection that was lost;
+    only the first has a reason, an empty one.
+    """
+    code: int | None = disconnect.get("code")
+    if code == _NO_STATUS and "reason" not in disconnect:
+        return _NO_CLOSE_FRAME
+    return _NO_STATUS if code is None else code
 
 
 def _is_disconnect(exc: BaseException) -> bool:

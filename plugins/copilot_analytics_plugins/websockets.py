@@ -37,7 +37,7 @@ from urllib.parse import unquote
 from copilot_analytics.analytics import Analytics
 from copilot_analytics.current import bind
 from copilot_analytics.errors import ConfigurationError, MissingDependencyError
-from copilot_analytics.protocols import FrameAdapter
+from copilot_analytics.protocols import FrameAdapter, adapter_named
 
 from ._fragments import Assembly, AsyncFragments, Fragments
 from ._identity import query_value
@@ -120,6 +120,9 @@ class AnalyticsConnection(ServerConnection):
     share one set of overrides, also for what Python looks up on the type (`async for`, `async
     with`), also above a subclass of the application's own, and `isinstance` and `super()` keep
     working. Functions set on the instance would do none of this.
+
+    Messages to many connections at once, by `websockets.asyncio.server.broadcast`, answer nobody's
+    message and are not looked at.
     """
 
     _tracking: ClassVar[_Tracking | None] = None
@@ -200,10 +203,11 @@ class AnalyticsConnection(ServerConnection):
         if self._watch is not None:
             self._watch.received(assembly.message(), decode)
 
-    def send(
+    def send(  # pyright: ignore[reportIncompatibleMethodOverride]  # `async def`, but faster
         self,
         message: DataLike | Iterable[DataLike] | AsyncIterable[DataLike],
-        text: bool | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> Coroutine[Any, Any, None]:
         """Send a message; what is no content frame is looked at once it is sent.
 
@@ -212,35 +216,36 @@ class AnalyticsConnection(ServerConnection):
         """
         watch = self._watch
         if watch is None:
-            return super().send(message, text=text)
+            return super().send(message, *args, **kwargs)
         try:
-            if type(message) is str and text is not False and watch.is_content(message):
-                return super().send(message, text=text)
+            if type(message) is str and not (args or kwargs) and watch.is_content(message):
+                return super().send(message)
         except Exception as exc:  # `with guard` would double the cost of a frame
             watch.caught(exc)
-            return super().send(message, text=text)
-        return self._send_and_look(watch, message, text)
+            return super().send(message, *args, **kwargs)
+        return self._send_and_look(watch, message, args, kwargs)
 
     async def _send_and_look(
         self,
         watch: Watch,
         message: DataLike | Iterable[DataLike] | AsyncIterable[DataLike],
-        text: bool | None,
+        args: tuple[Any, ...],  # `text`, where `websockets` takes it so
+        kwargs: dict[str, Any],
     ) -> None:
+        seen: DataLike | None = None
         assembly = Assembly()
         if isinstance(message, (str, bytes, bytearray, memoryview)):
-            await super().send(message, text=text)
-            watch.sent(message, text)
-        elif isinstance(message, Mapping):  # a mistake, which `websockets` answers
-            await super().send(message, text=text)
+            seen = cast("DataLike", message)
+        elif isinstance(message, Mapping):
+            pass  # a mistake, which `websockets` answers
         elif isinstance(message, Iterable):
-            await super().send(Fragments(message, assembly), text=text)
-            watch.sent(assembly.message(), text)
+            message = Fragments(message, assembly)
         elif isinstance(message, AsyncIterable):
-            await super().send(AsyncFragments(message, assembly), text=text)
-            watch.sent(assembly.message(), text)
-        else:
-            await super().send(message, text=text)
+            message = AsyncFragments(message, assembly)
+        await super().send(message, *args, **kwargs)
+        if seen is None:
+            seen = assembly.message()
+        watch.sent(seen, args[0] if args else kwargs.get("text"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note the end of the TCP connection: only now the close code is final."""
@@ -260,7 +265,7 @@ class _Tracking:
         selection: SocketSelection,
     ) -> None:
         self._analytics = analytics
-        self._adapter = adapter
+        self._adapter = adapter_named(adapter) if isinstance(adapter, str) else adapter
         self._identify = identify
         self._selection = selection
 
@@ -296,9 +301,9 @@ class _Tracking:
             tracker = self._analytics.open_connection(
                 adapter=self._adapter, resolve_user=lambda: self._user(reference())
             )
-            tracker.opened(subprotocol=connection.subprotocol)
             if not isinstance(connection, AnalyticsConnection):
                 connection.__class__ = _tracked_class(type(connection))
+            tracker.opened(subprotocol=connection.subprotocol)
             watch = Watch(self._analytics, tracker)
             cast("AnalyticsConnection", connection)._watch = watch
             return watch
