@@ -10,7 +10,7 @@ import msgspec
 
 from ..errors import RuleError
 from ..events import EndReason, MetadataKey
-from ._decoding import INVALID
+from ._decoding import INVALID, byte_length
 from ._json_kinds import KINDS, STARTING_CONTENT, STEP, Kind
 from ._json_paths import ABSENT, Path, find, parse_path
 from ._json_values import Reader, reader_of, text_of
@@ -125,8 +125,8 @@ class CompiledRule:
                 return False
         return True
 
-    def signals(self, frame: dict[str, Any], frame_bytes: int) -> Sequence[Signal]:
-        """Return what a frame tells that the rule is for."""
+    def signals(self, frame: dict[str, Any], data: str | bytes) -> Sequence[Signal]:
+        """Return what a frame tells that the rule is for, decoded and as it came."""
         conversation_id = _identifier(frame, self._conversation)
         values: dict[str, Any] = {}
         for name, path, read in self._sources:
@@ -137,7 +137,7 @@ class CompiledRule:
             return INVALID
         signals: list[Signal] = []
         if self._signal is not None:
-            signals.append(self._main_signal(values, conversation_id, frame, frame_bytes))
+            signals.append(self._main_signal(values, conversation_id, frame, data))
         if self._starts_stream:
             signals.insert(0, StreamStart(True, values.get("intent"), conversation_id))
         if "intent" in values and self._signal is not Intent:
@@ -152,7 +152,7 @@ class CompiledRule:
         values: dict[str, Any],
         conversation_id: str | None,
         frame: dict[str, Any],
-        frame_bytes: int,
+        data: str | bytes,
     ) -> Signal:
         make: Any = self._signal
         fields = {**self._fixed}
@@ -169,7 +169,7 @@ class CompiledRule:
         if make is UserMessage:
             fields = {
                 "length": None,
-                "frame_bytes": frame_bytes,
+                "frame_bytes": byte_length(data),
                 "claimed_user_id": _identifier(frame, self._user),
                 **fields,
             }

@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from ..errors import ConfigurationError
-from ._decoding import MALFORMED, UNKNOWN, UNREADABLE, byte_length, load_object
+from ._decoding import MALFORMED, UNKNOWN, UNREADABLE, load_object
 from ._json_rules import CompiledRule, Present, RuleTable, parse_rule
 from .base import FrameAdapter
 from .signals import Signal
@@ -143,7 +143,7 @@ def _read(data: str | bytes, rules: RuleTable) -> Sequence[Signal]:
     if not isinstance(frame, dict):
         return MALFORMED
     rule = rules.first_match(frame)
-    return UNKNOWN if rule is None else rule.signals(frame, byte_length(data))
+    return UNKNOWN if rule is None else rule.signals(frame, data)
 
 
 def _content_start(rules: Sequence[CompiledRule]) -> re.Pattern[str] | None:
