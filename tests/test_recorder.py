@@ -186,13 +186,13 @@ class TestRecording:
 
     def test_health_is_accounted_while_the_thread_works(self) -> None:
         with recording(MemoryStore(), batch_size=100) as recorder:
-            for _ in range(20_000):
+            for _ in range(5_000):
                 recorder.record(message())
             flushing = threading.Thread(target=recorder.flush_blocking)
             flushing.start()
             while flushing.is_alive():
                 assert_accounted(recorder.health())
-            assert recorder.health().stored == 20_000
+            assert recorder.health().stored == 5_000
 
 
 class TestRefusal:
@@ -340,7 +340,7 @@ class TestRetries:
             assert (health.stored, health.dropped) == (1, {"store_refused": 2})
             assert health.last_error is None
             assert_accounted(health)
-        assert f"{shown}; 2 events are dropped" in caplog.messages
+        assert f"{shown}; events are dropped and counted" in caplog.messages
         assert "ada@example.com" not in caplog.text
 
     def test_a_folder_that_appears_later_gets_everything(self, tmp_path: Path) -> None:

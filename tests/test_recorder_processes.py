@@ -173,3 +173,29 @@ def test_a_kill_loses_at_most_what_no_flush_returned_for(tmp_path: Path) -> None
         process.wait()
         process.stdout.close()
         assert assert_whole(path) >= before + flushed
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers that send signals")
+def test_a_signal_handler_may_record_wherever_it_comes(tmp_path: Path) -> None:
+    """With batches of one event, nearly every call is in the part that takes locks."""
+    ended = run(
+        """
+        import signal, sys
+        from copilot_analytics import Analytics, AnalyticsConfig
+
+        def track(*_):
+            analytics.service.track_command_execution("ada", "add", True)
+
+        analytics = Analytics("memory://", config=AnalyticsConfig(batch_size=1, strict=True))
+        signal.signal(signal.SIGALRM, track)
+        signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+        for _ in range(5_000):
+            track()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert analytics.close(30) == 0
+        health = analytics.recorder.health()
+        assert health.stored == health.accepted > 5_000, health
+        """,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")

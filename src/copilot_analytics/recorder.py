@@ -14,7 +14,7 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from types import MappingProxyType
 from weakref import WeakSet
@@ -105,9 +105,10 @@ class Recorder:
         renew_in_children(self)
 
     def _reset(self) -> None:
-        # Re-entrant: a signal handler or finalizer may record while its thread is in here.
+        # Signal handlers and finalizers may record while their thread is in here: so this one is
+        # re-entrant, and the thread waits for a lock to be released, which is done in one step.
         self._lock = threading.RLock()
-        self._wake = threading.Event()
+        self._bell = threading.Lock()
         self._abandoned = threading.Event()
         self._thread: threading.Thread | None = None
         self._ended = False
@@ -164,7 +165,11 @@ class Recorder:
             if self._thread is not None:
                 # Once woken by the first event, it need be woken again by a whole batch only.
                 self._threshold = room if self._threshold else min(self._batch_size - 1, room)
-                self._wake.set()
+                self._ring()
+
+    def _ring(self) -> None:
+        if self._bell.locked():
+            self._bell.release()
 
     def _reject(self, reason: str) -> None:
         self._rejected[reason] += 1
@@ -177,13 +182,19 @@ class Recorder:
     def start(self) -> None:
         """Start the thread unless it runs or the recorder is closed; idempotent."""
         with self._lock, self._guard("recorder.start"):
-            if self._thread is None and not self._closing.is_set():
-                thread = threading.Thread(
-                    target=self._run, name="copilot-analytics-recorder", daemon=True
-                )
+            if self._thread is not None or self._closing.is_set():
+                return
+            thread = threading.Thread(
+                target=self._run, name="copilot-analytics-recorder", daemon=True
+            )
+            # Before it starts: a signal handler may come here while it does.
+            self._thread = thread
+            try:
                 thread.start()
-                self._thread = thread
-                _at_exit.add(self)
+            except BaseException:
+                self._thread = None
+                raise
+            _at_exit.add(self)
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything recorded before the call is stored, or dropped for good.
@@ -238,7 +249,7 @@ class Recorder:
             return resolved(False)
         waiting: Future[bool] = Future()
         self._waiters.append((target, waiting))
-        self._wake.set()
+        self._ring()
         return waiting
 
     def _abandon(self) -> int:
@@ -297,11 +308,11 @@ class Recorder:
             False after the time.
         """
         with self._lock:
-            self._wake.clear()
+            self._bell.acquire(blocking=False)
             if self._closing.is_set() or self._waiters or len(self._queue) > threshold:
                 return True
             self._threshold = threshold
-        woken = self._wake.wait(timeout)
+        woken = self._bell.acquire(timeout=-1 if timeout is None else timeout)
         self._hold(0)
         return woken
 
@@ -317,7 +328,7 @@ class Recorder:
             size = min(count, self._batch_size)
             count -= size
             events = self._admit(size)
-            if not events or self._write(Batch(events[0].writer, events, pause=self._pause)):
+            if not events or self._write(self._batch(events)):
                 self._settle(self._taken)
         self._log_rejected()
 
@@ -331,6 +342,12 @@ class Recorder:
             if count:
                 self._pause()
         return events
+
+    def _batch(self, events: Sequence[AnalyticsEvent]) -> Batch:
+        writer = events[0].writer
+        if len(events) <= self.SLICE_EVENTS:
+            return Batch(writer, events)
+        return Batch(writer, events, pause=self._pause)
 
     def _pause(self) -> None:
         """Give up the GIL."""
@@ -365,6 +382,7 @@ class Recorder:
         """Write a batch, again and again; return whether it is stored or dropped at last."""
         pause = self.FIRST_RETRY_SECONDS
         while True:
+            closing = self._closing.is_set()
             started = time.monotonic()
             error = self._attempt(batch)
             with self._lock:
@@ -379,18 +397,22 @@ class Recorder:
                 if was_failing:
                     _log.warning("%s: writing works again", self._store.url)
                 return True
-            if not isinstance(error, (StoreUnavailableError, StoreSchemaError)):
-                _log.error("%s; %d events are dropped", _shown(error), len(batch.events))
+            passing = isinstance(error, (StoreUnavailableError, StoreSchemaError))
+            if not was_failing:
+                fate = "wait in memory meanwhile" if passing else "are dropped and counted"
+                _log.error("%s; events %s", _shown(error), fate)
+            if not passing:
                 self._drop(Counter(store_refused=len(batch.events)))
                 return True
-            if not was_failing:
-                _log.error("%s; events wait in memory meanwhile", error)
+            self._log_rejected()
             # Closing cuts one pause short, and being left behind ends them all.
-            interrupted = self._abandoned if self._closing.is_set() else self._closing
-            interrupted.wait(pause * random.uniform(0.5, 1.0))
+            interrupted = self._abandoned if closing else self._closing
+            if interrupted.wait(pause * random.uniform(0.5, 1.0)):
+                pause = self.FIRST_RETRY_SECONDS
+            else:
+                pause = min(pause * 2, self.LAST_RETRY_SECONDS)
             if self._abandoned.is_set():
                 return False
-            pause = min(pause * 2, self.LAST_RETRY_SECONDS)
 
     def _attempt(self, batch: Batch) -> Exception | None:
         with self._guard.attempt("recorder.write") as attempt:
