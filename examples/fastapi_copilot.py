@@ -89,7 +89,7 @@ def main() -> None:
     print(f"Copilot  ws://127.0.0.1:{port}/ws")
     print(f"GraphQL  http://127.0.0.1:{port}/graphql")
     print(f"Token    {token}", flush=True)
-    uvicorn.run(app, port=port, log_level="warning")
+    uvicorn.run(app, port=port)
 
 
 if __name__ == "__main__":

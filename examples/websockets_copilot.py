@@ -71,8 +71,9 @@ async def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows
             asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with analytics, serve(copilot, "127.0.0.1", port):
-        print(f"Copilot  ws://127.0.0.1:{port}", flush=True)
+    async with analytics, serve(copilot, "127.0.0.1", port) as server:
+        host, port = next(iter(server.sockets)).getsockname()
+        print(f"Copilot  ws://{host}:{port}", flush=True)
         await stopped.wait()
 
 

@@ -1,19 +1,27 @@
-"""Two lines record all 14 event types, the same ones whatever the server is made with."""
+"""Two lines record the events written by hand for a conversation, whatever the server is made with.
+
+The transcripts' README says how they are written. Here they are spoken over real sockets by servers
+that know nothing of analytics but those two lines.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import fastapi
+import pytest
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from copilot_analytics.analytics import Analytics
 from copilot_analytics.config import AnalyticsConfig
@@ -22,151 +30,179 @@ from copilot_analytics.testing import FakeClock
 from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 from copilot_analytics_plugins.websockets import AnalyticsConnection, track
 
-Server = Callable[..., AbstractAsyncContextManager[int]]
+TRANSCRIPTS = {
+    path.stem: json.loads(path.read_bytes())
+    for path in sorted((Path(__file__).parent.parent / "transcripts").glob("*.json"))
+}
+NOT_WRITTEN = {"adapter", "message_bytes", "fingerprint", "error_message", "reconnect"}
 
-Frame = dict[str, Any]
+ADDED = {("error_type", "unknown")}
+"""What admission adds where a frame names no type."""
 
-INTENT: Frame = {"intent": "add-supplier", "confidence": 0.9}
-GREETING: Frame = {"type": "connected", "connectionId": "s-1"}
-TOKEN: Frame = {"type": "stream_token", "token": "word"}
-STREAM: list[Frame] = [{"type": "stream_start", "metadata": INTENT}, TOKEN, TOKEN, TOKEN]
-
-
-def message(**metadata: Any) -> Frame:
-    return {"type": "message", "content": "Done.", "metadata": {**INTENT, **metadata}}
-
-
-CONVERSATION: list[tuple[str, list[Frame]]] = [
-    ("add one", [{"type": "acknowledgment"}, message(actionSuccess=True, executionTime=12)]),
-    ("add two", [message(actionSuccess=False)]),
-    ("add", [message(requiresClarification=True)]),
-    (
-        "tell me",
-        [
-            *STREAM,
-            {"type": "stream_complete", "metadata": {"tokenCount": 3, "actionSuccess": True}},
-        ],
-    ),
-    (
-        "tell me more",
-        [*STREAM, {"type": "stream_interrupted", "error": "lost", "partialResponse": "word"}],
-    ),
-    (
-        "do it all",
-        [
-            {"type": "multi_step_start", "totalSteps": 1},
-            {"type": "multi_step_progress", "stepNumber": 1, "intent": "find", "success": True},
-            {"type": "multi_step_complete", "stepsExecuted": 1},
-        ],
-    ),
-    (
-        "once more",
-        [
-            {"type": "multi_step_start", "totalSteps": 2},
-            {"type": "multi_step_failed", "stepNumber": 1, "error": "no stock"},
-        ],
-    ),
-    ("and now", [{"type": "error", "error": "declined", "code": "PaymentDeclined"}]),
-]
-"""What the user says, and the frames with which the copilot answers."""
-
-ANSWERS = {text: [json.dumps(frame) for frame in frames] for text, frames in CONVERSATION}
+Running = AbstractAsyncContextManager[int]
+Event = dict[str, Any]
 
 
-# --- three servers that know nothing of analytics -------------------------------------------------
+class Script:
+    """One transcript as both ends of a socket play it; the server's end moves the clock."""
+
+    def __init__(self, name: str) -> None:
+        self.steps = TRANSCRIPTS[name]["steps"]
+        self.clock = FakeClock()
+        self.leave = asyncio.Event()
+
+    async def answer(
+        self,
+        receive: Callable[[], Awaitable[object]],
+        send: Callable[[str], Awaitable[None]],
+    ) -> None:
+        """Play the copilot."""
+        for step in self.steps:
+            self.clock.advance(step["at_ms"] - self.clock.monotonic_ms())
+            if "server" in step:
+                await send(frame(step["server"]))
+            elif "raises" in step:
+                raised = step["raises"]
+                raise getattr(builtins, raised["type"])(raised["message"])
+            else:
+                if "closes" in step:
+                    self.leave.set()
+                await receive()
+
+    async def converse(self, port: int, user: str | None) -> None:
+        """Play the client."""
+        headers = {} if user is None else {"X-User": user}
+        url = f"ws://127.0.0.1:{port}/ws"
+        async with connect(url, additional_headers=headers, max_queue=None) as client:
+            for step in self.steps:
+                if "client" in step:
+                    await client.send(frame(step["client"]))
+            ends = (self.leave.wait(), client.wait_closed())
+            tasks = [asyncio.ensure_future(end) for end in ends]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await client.close(self.steps[-1]["closes"])
+            tasks[0].cancel()
 
 
-async def endpoint(websocket: WebSocket) -> None:
-    await websocket.accept()
-    await websocket.send_json(GREETING)
-    try:
-        while True:
-            message = await websocket.receive_json()
-            for frame in ANSWERS[message["message"]]:
-                await websocket.send_text(frame)
-    except WebSocketDisconnect:
-        return
+def frame(step: object) -> str:
+    return step if isinstance(step, str) else json.dumps(step)
 
 
-async def handler(connection: ServerConnection) -> None:
-    await connection.send(json.dumps(GREETING))
-    async for message in connection:
-        for frame in ANSWERS[json.loads(message)["message"]]:
-            await connection.send(frame)
+# --- the servers ----------------------------------------------------------------------------------
 
 
-def starlette_application(analytics: Analytics) -> Starlette:
-    app = Starlette(routes=[WebSocketRoute("/ws", endpoint)])
+def endpoint(script: Script) -> Callable[[WebSocket], Awaitable[None]]:
+    async def websocket_endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        with suppress(WebSocketDisconnect):
+            await script.answer(websocket.receive_text, websocket.send_text)
+
+    return websocket_endpoint
+
+
+def starlette_application(script: Script, analytics: Analytics) -> Starlette:
+    app = Starlette(routes=[WebSocketRoute("/ws", endpoint(script))])
     app.add_middleware(AnalyticsMiddleware, analytics=analytics)
     return app
 
 
-def fastapi_application(analytics: Analytics) -> fastapi.FastAPI:
+def fastapi_application(script: Script, analytics: Analytics) -> fastapi.FastAPI:
     app = fastapi.FastAPI()
-    app.websocket("/ws")(endpoint)
+    app.add_api_websocket_route("/ws", endpoint(script))
     app.add_middleware(AnalyticsMiddleware, analytics=analytics)
     return app
+
+
+def handler(script: Script) -> Callable[[ServerConnection], Awaitable[None]]:
+    async def connection_handler(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await script.answer(connection.recv, connection.send)
+
+    return connection_handler
+
+
+def decorated(script: Script, analytics: Analytics) -> dict[str, Any]:
+    return {"handler": track(analytics)(handler(script))}
+
+
+def connections(script: Script, analytics: Analytics) -> dict[str, Any]:
+    connection = AnalyticsConnection.factory(analytics)
+    return {"handler": handler(script), "create_connection": connection}
 
 
 @asynccontextmanager
-async def serving(**arguments: Any) -> AsyncIterator[int]:
+async def websockets_server(arguments: dict[str, Any]) -> AsyncIterator[int]:
     async with serve(host="127.0.0.1", port=0, **arguments) as server:
         yield next(iter(server.sockets)).getsockname()[1]
 
 
-# --- one user -------------------------------------------------------------------------------------
+# --- the comparison -------------------------------------------------------------------------------
 
 
-async def converse(running: AbstractAsyncContextManager[int]) -> None:
-    async with running as port:
-        url = f"ws://127.0.0.1:{port}/ws"
-        async with connect(url, additional_headers={"X-User": "ada"}) as client:
-            await client.recv()
-            for text, frames in CONVERSATION:
-                message = {"action": "message", "message": text, "conversationId": "c-1"}
-                await client.send(json.dumps(message))
-                for _ in frames:
-                    await client.recv()
+def comparable(events: list[AnalyticsEvent]) -> list[Event]:
+    letters: dict[object, str] = {}
+    return [
+        {
+            "at_ms": event.timestamp - FakeClock().now_ms(),
+            "type": event.event_type,
+            "conversation_id": event.conversation_id,
+            "metadata": {
+                name: letters.setdefault(value, f"<{'abc'[len(letters)]}>")
+                if name == "fault_id"
+                else value
+                for name, value in event.metadata.items()
+                if name not in NOT_WRITTEN and (name, value) not in ADDED
+            },
+        }
+        for event in events
+    ]
 
 
-def comparable(event: AnalyticsEvent) -> tuple[object, ...]:
-    metadata = {name: value for name, value in event.metadata.items() if name != "fault_id"}
-    return (
-        event.event_type,
-        event.user_id,
-        event.timestamp,
-        event.conversation_id,
-        event.connection_id,
-        metadata,
-    )
+def written(name: str) -> list[Event]:
+    """Return a transcript's events; servers close in the moment in which a handler raises."""
+    raised_at = [step["at_ms"] for step in TRANSCRIPTS[name]["steps"] if "raises" in step]
+    events = []
+    for event in TRANSCRIPTS[name]["events"]:
+        metadata = {k: v for k, v in event["metadata"].items() if k not in NOT_WRITTEN}
+        at_ms = min([event["at_ms"], *raised_at])
+        if "connection_ms" in metadata:
+            metadata["connection_ms"] = at_ms
+        events.append({"conversation_id": None, **event, "at_ms": at_ms, "metadata": metadata})
+    return events
 
 
-def recorded(
+@pytest.mark.parametrize("name", TRANSCRIPTS)
+@pytest.mark.parametrize(
+    "made", [starlette_application, fastapi_application, decorated, connections]
+)
+def test_two_lines_record_the_conversation(
+    uvicorn_server: Callable[..., Running],
     stored_events: Callable[[Analytics], list[AnalyticsEvent]],
-    running: Callable[[Analytics], AbstractAsyncContextManager[int]],
-) -> list[tuple[object, ...]]:
+    made: Callable[[Script, Analytics], Any],
+    name: str,
+) -> None:
+    transcript = TRANSCRIPTS[name]
     config = AnalyticsConfig(strict=True, identity_header="X-User")
-    analytics = Analytics("memory://", config=config, clock=FakeClock())
-    asyncio.run(converse(running(analytics)))
+
+    async def main() -> Analytics:
+        script = Script(name)
+        analytics = Analytics("memory://", config=config, clock=script.clock)
+        served = made(script, analytics)
+        server = websockets_server if isinstance(served, dict) else uvicorn_server
+        async with asyncio.timeout(30), server(served) as port:
+            await script.converse(port, transcript["user"])
+        return analytics
+
+    analytics = asyncio.run(main())
     events = stored_events(analytics)
     analytics.close()
-    return [comparable(event) for event in events]
+    assert comparable(events) == written(name)
+    assert len({event.connection_id for event in events}) == 1
+    assert transcript["connection_id"] in (None, events[0].connection_id)
+    users = {event.user_id for event in events}
+    assert len(users) == 1
+    assert users == {transcript["user"]} or users.pop().startswith("anonymous:")
 
 
-def test_every_server_records_the_same_events_of_all_types(
-    uvicorn_server: Server,
-    stored_events: Callable[[Analytics], list[AnalyticsEvent]],
-) -> None:
-    decorated = recorded(stored_events, lambda a: serving(handler=track(a)(handler)))
-    connections = recorded(
-        stored_events,
-        lambda a: serving(handler=handler, create_connection=AnalyticsConnection.factory(a)),
-    )
-    starlette = recorded(stored_events, lambda a: uvicorn_server(starlette_application(a)))
-    fastapi = recorded(stored_events, lambda a: uvicorn_server(fastapi_application(a)))
-
-    assert {event_type for event_type, *_ in decorated} == set(EventType)
-    assert {event[1:2] + event[4:5] for event in decorated} == {("ada", "s-1")}
-    assert connections == decorated
-    assert starlette == decorated
-    assert fastapi == decorated
+def test_one_conversation_has_all_event_types() -> None:
+    assert {event["type"] for event in written("all-event-types")} == set(EventType)
