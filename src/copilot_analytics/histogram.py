@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 
 __all__ = ["MAX_BUCKET", "MAX_MS", "MIN_MS", "ZERO_BUCKET", "bucket", "quantile", "value_of"]
 
@@ -66,8 +67,6 @@ def quantile(counts: Mapping[int, int], q: float) -> float | None:
         return None
     # Rounded first, or 0.07 * 100 would be of rank 8.
     rank = min(max(1, math.ceil(round(q * total, 6))), total)
-    for index in sorted(counts):
-        rank -= counts[index]
-        if rank <= 0:
-            return value_of(index)
-    raise AssertionError("unreachable: the counts sum to at least the rank")
+    indexes = sorted(counts)
+    ranks = list(accumulate(counts[index] for index in indexes))
+    return value_of(indexes[bisect_left(ranks, rank)])

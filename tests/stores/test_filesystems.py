@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot_analytics.stores import _filesystems
 from copilot_analytics.stores._filesystems import network_filesystem, network_filesystem_in
 
 MOUNTS = """\
@@ -43,6 +44,13 @@ def test_nothing_is_known_without_mounts() -> None:
 
 def test_a_windows_share_is_a_network() -> None:
     assert network_filesystem(Path(r"\\server\share\analytics.db")) == "smb"
+
+
+def test_nothing_is_known_where_the_kernel_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_filesystems, "_MOUNTS", tmp_path / "missing")
+    assert network_filesystem(tmp_path) is None
 
 
 def test_the_place_of_this_test_is_local(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_an_empty_file_becomes_ours(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_named_and_may_come_later(tmp_path: Path) -> None:
-    store = store_of(tmp_path / "not" / "yet" / "analytics.db")
+    store = store_of(tmp_path / "not" / "yet" / "analytics.db", busy_timeout=5)
     with pytest.raises(StoreUnavailableError, match="create its directory and grant write access"):
         store.write(Batch("writer", EVENTS))
     (tmp_path / "not" / "yet").mkdir(parents=True)

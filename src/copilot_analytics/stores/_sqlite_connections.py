@@ -139,7 +139,9 @@ class Connections:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                self._roll_back()
+                # Closing rolls back. A connection whose transaction failed is cheap to replace and
+                # hard to reason about.
+                self._discard_writer()
                 raise
 
     @contextlib.contextmanager
@@ -221,17 +223,14 @@ class Connections:
         )
 
     def _retry(self, step: Callable[[], object]) -> None:
-        for attempt in range(1, self._attempts + 1):
+        for _ in range(self._attempts - 1):
             try:
                 step()
                 return
             except sqlite3.OperationalError as exc:
-                if attempt == self._attempts or _primary_code(exc) not in _BUSY:
+                if _primary_code(exc) not in _BUSY:
                     raise
-
-    def _roll_back(self) -> None:
-        # A connection whose transaction failed is cheap to replace and hard to reason about.
-        self._discard_writer()
+        step()
 
     def _discard_writer(self) -> None:
         writer, self._writer = self._writer, None
