@@ -75,13 +75,19 @@ class _Connection:
         config = Config(served, ws="websockets-sansio", lifespan="off", log_level="error")
         config.load()
         self.transport = _NullTransport()
-        self.protocol = WebSocketsSansIOProtocol(config, ServerState(), {})
+        self.state = ServerState()
+        self.protocol = WebSocketsSansIOProtocol(config, self.state, {})
         self.protocol.connection_made(self.transport)
 
     async def open(self) -> None:
         self.transport.expected = 1
         self.protocol.data_received(_HANDSHAKE)
         await self.transport.done.wait()
+
+    async def close(self) -> None:
+        """Lose the connection, and wait until the application has ended."""
+        self.protocol.connection_lost(None)
+        await asyncio.gather(*self.state.tasks)
 
     async def turns(self, count: int) -> float:
         """Return the loop thread's CPU nanoseconds per server frame over `count` turns."""
@@ -111,6 +117,8 @@ async def _measure(rounds: int, turns: int, store: str) -> int:
     result.line("loop thread per frame, plugin (median)", statistics.median(ours), "ns")
     result.line("loop thread: ratio of medians", ratio, "x", 1.35)
     print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
+    await bare.close()
+    await plugin.close()
     await analytics.aclose()
     return result.missed
 
