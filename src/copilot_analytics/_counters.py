@@ -50,11 +50,16 @@ def activity_counters(groups: Groups) -> dict[str, int]:
     for name, event_types in _ACTIVITY_COUNTERS:
         if count := sum(len(groups.get(event_type, ())) for event_type in event_types):
             counters[name] = count
-    for event_type in ACTIONS:
-        add_times(counters, groups.get(event_type, ()), "execution_ms", "execution", "x.")
-    for event_type in _STREAM_ENDS:
-        _add_streams(counters, groups.get(event_type, ()))
-    _add_connections(counters, groups)
+    for event_type, group in groups.items():
+        if event_type in ACTIONS:
+            add_times(counters, group, "execution_ms", "execution", "x.")
+        elif event_type in _STREAM_ENDS:
+            _add_streams(counters, group)
+        elif event_type is EventType.WEBSOCKET_CONNECTED:
+            _add_connections(counters, group)
+        elif event_type is EventType.WEBSOCKET_DISCONNECTED:
+            add_times(counters, group, "connection_ms", "connection", "k.")
+            _add_family(counters, "close.", _values(group, "close_code"))
     return counters
 
 
@@ -88,7 +93,7 @@ def add_times(
     if times:
         _add(counters, f"{name}_samples", len(times))
         _add(counters, f"{name}_us", sum([round(ms * 1000) for ms in times]))
-        _add_family(counters, prefix, map(bucket, times))
+        _add_family(counters, prefix, list(map(bucket, times)))
 
 
 def by_metadata(group: Iterable[AnalyticsEvent], key: str) -> dict[str, list[AnalyticsEvent]]:
@@ -117,15 +122,12 @@ def _add_streams(counters: dict[str, int], group: Sequence[AnalyticsEvent]) -> N
         _add(counters, "token_us", sum([round(ms * 1000) for ms in times]))
 
 
-def _add_connections(counters: dict[str, int], groups: Groups) -> None:
-    for event in groups.get(EventType.WEBSOCKET_CONNECTED, ()):
+def _add_connections(counters: dict[str, int], group: Iterable[AnalyticsEvent]) -> None:
+    for event in group:
         if event.metadata.get("anonymous", event.user_id.startswith(ANONYMOUS_PREFIX)):
             _add(counters, "anonymous_connections", 1)
         if event.metadata.get("reconnect"):
             _add(counters, "reconnects", 1)
-    closed = groups.get(EventType.WEBSOCKET_DISCONNECTED, ())
-    add_times(counters, closed, "connection_ms", "connection", "k.")
-    _add_family(counters, "close.", _values(closed, "close_code"))
 
 
 def _values(group: Iterable[AnalyticsEvent], key: str) -> list[Any]:
@@ -133,9 +135,11 @@ def _values(group: Iterable[AnalyticsEvent], key: str) -> list[Any]:
     return [event.metadata[key] for event in group if key in event.metadata]
 
 
-def _add_family(counters: dict[str, int], prefix: str, members: Iterable[object]) -> None:
-    for member, count in Counter(members).items():
-        _add(counters, f"{prefix}{member}", count)
+def _add_family(counters: dict[str, int], prefix: str, members: Sequence[object]) -> None:
+    # A `Counter` of nothing takes as long as of fifty.
+    if members:
+        for member, count in Counter(members).items():
+            _add(counters, f"{prefix}{member}", count)
 
 
 def _add(counters: dict[str, int], name: str, count: int) -> None:

@@ -171,8 +171,9 @@ class _Day:
         counters: dict[str, dict[str, int]] = {user_id: {} for user_id in last}
         for name, event_types in USER_COUNTERS:
             group = [event.user_id for kind in event_types for event in self._groups.get(kind, ())]
-            for user_id, count in Counter(group).items():
-                counters[user_id][name] = count
+            if group:
+                for user_id, count in Counter(group).items():
+                    counters[user_id][name] = count
         hashes = self._hashes
         for user_id in last:
             if not user_id.startswith(ANONYMOUS_PREFIX):
