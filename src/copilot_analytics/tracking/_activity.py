@@ -6,23 +6,11 @@ from typing import Any
 
 from ..events import EndReason
 from ._faults import MAX_TEXT
-from ._happenings import MAX_OPEN, Happenings
+from ._happenings import MAX_OPEN, Happenings, add_usage
 from ._runs import CommandRun, StepsRun, StreamRun
 from ._turns import same_conversation
 
 __all__ = ["Activity"]
-
-_NUMBERS = frozenset(
-    {
-        "cache_read_tokens",
-        "cache_write_tokens",
-        "cost",
-        "input_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-    }
-)
-"""What adds up over several model calls."""
 
 
 class Activity(Happenings):
@@ -270,11 +258,8 @@ class Activity(Happenings):
         place = self._turns.at_hand(conversation_id) if run is None else run
         if place.usage is None:
             place.usage = usage
-            return
-        for key, value in usage.items():
-            if key in _NUMBERS:
-                value += place.usage.get(key, 0)
-            place.usage[key] = value
+        else:
+            add_usage(place.usage, usage)
 
     def track_error(
         self,

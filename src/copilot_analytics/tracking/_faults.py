@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .._guard import Guard
 from ..ids import new_id
@@ -32,24 +32,24 @@ class Fault:
 
     __slots__ = ("_address", "_reference", "_text", "_type", "command_name", "fault_id", "reported")
 
-    def __init__(self, exc: BaseException, text: str) -> None:
+    def __init__(self, exc: BaseException, text_of: Callable[[BaseException], str]) -> None:
         self.fault_id = new_id()
         self.command_name: str | None = None
         self.reported = False
         self._address = id(exc)
         self._type = type(exc)
-        self._text = text
-        self._reference: weakref.ref[BaseException] | None
+        self._reference: weakref.ref[BaseException] | None = None
+        self._text = ""
         try:
             self._reference = weakref.ref(exc)
         except TypeError:
-            self._reference = None
+            self._text = text_of(exc)
 
-    def is_of(self, exc: BaseException, text: str) -> bool:
+    def is_of(self, exc: BaseException, text_of: Callable[[BaseException], str]) -> bool:
         """Say whether an exception is this fault's."""
         if self._reference is not None:
             return self._reference() is exc
-        return self._address == id(exc) and self._type is type(exc) and self._text == text
+        return self._address == id(exc) and self._type is type(exc) and self._text == text_of(exc)
 
 
 class Faults:
@@ -68,11 +68,10 @@ class Faults:
     def of(self, exc: BaseException) -> Fault:
         """Return the fault of an exception or, for a group, of one that it holds."""
         for leaf in _leaves(exc):
-            text = self.text_of(leaf)
             for fault in tuple(self._seen):
-                if fault.is_of(leaf, text):
+                if fault.is_of(leaf, self.text_of):
                     return fault
-        fault = Fault(exc, self.text_of(exc))
+        fault = Fault(exc, self.text_of)
         self._seen.append(fault)
         return fault
 

@@ -13,7 +13,7 @@ from ._faults import MAX_TEXT, Faults, error_type_of
 from ._runs import StepsRun, StreamRun
 from ._turns import Turn, Turns
 
-__all__ = ["MAX_OPEN", "Happenings"]
+__all__ = ["MAX_OPEN", "Happenings", "add_usage"]
 
 MAX_OPEN = 64
 """Open streams, running steps and turns of one connection; beyond, the oldest ends."""
@@ -29,6 +29,18 @@ _STREAMING_INTERRUPTED = EventType.STREAMING_INTERRUPTED
 _COMPLETED = EndReason.COMPLETED
 _CLOSED = EndReason.CLOSED
 _SUPERSEDED = EndReason.SUPERSEDED
+
+_NUMBERS = frozenset(
+    {
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "cost",
+        "input_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+    }
+)
+"""What adds up over several model calls."""
 
 
 class Happenings:
@@ -200,9 +212,7 @@ class Happenings:
             metadata["intent"] = turn.intent
         if step_number is not None:
             metadata["step_number"] = step_number
-        self._add_usage(metadata, turn)
-        if usage:
-            metadata.update(usage)
+        self._add_usage(metadata, turn, usage)
         metadata.update(details)
         event_type = _ACTION_EXECUTED if success else _ACTION_FAILED
         self._emit(event_type, turn.conversation_id, metadata)
@@ -292,9 +302,7 @@ class Happenings:
         intent = run.intent or turn.intent
         if intent is not None:
             metadata["intent"] = intent
-        self._add_usage(metadata, turn)
-        if run.usage:
-            metadata.update(run.usage)
+        self._add_usage(metadata, turn, run.usage)
         metadata.update(details)
         self._emit(
             _STREAMING_COMPLETED if reason is _COMPLETED else _STREAMING_INTERRUPTED,
@@ -357,11 +365,16 @@ class Happenings:
         )
         return True
 
-    def _add_usage(self, metadata: dict[str, Any], turn: Turn) -> None:
-        usage = turn.usage
-        if usage is not None:
+    def _add_usage(
+        self, metadata: dict[str, Any], turn: Turn, usage: dict[str, Any] | None = None
+    ) -> None:
+        """Add what waits in the turn, and what its command or stream has used itself."""
+        waiting = turn.usage
+        if waiting is not None:
             turn.usage = None
-            metadata.update(usage)
+            metadata.update(waiting)
+        if usage is not None:
+            add_usage(metadata, usage)
 
     def _error_details(
         self, error: BaseException | None, error_type: str | None, message: str | None
@@ -377,3 +390,13 @@ class Happenings:
         if message:
             details["error_message"] = message[:MAX_TEXT]
         return details
+
+
+def add_usage(total: dict[str, Any], usage: dict[str, Any]) -> None:
+    """Add the numbers of a model call to others; of several models the last one is named."""
+    for key, value in usage.items():
+        so_far = total.get(key)
+        # What frames say is not checked yet.
+        if key in _NUMBERS and isinstance(so_far, (int, float)) and isinstance(value, (int, float)):
+            value += so_far
+        total[key] = value
