@@ -254,8 +254,8 @@ class TestClosing:
             def close(self) -> None:
                 assert let_go.wait(60)
 
-        analytics = over_memory()
-        analytics.recorder._store = analytics.store = HangingStore()
+        analytics = Analytics(HangingStore(), config=STRICT)
+        analytics._owns_store = True
         analytics.service.track_command_execution("ada", "add", True)
         assert analytics.close(0.01) == 1
         assert asyncio.run(analytics.aclose(0.01)) == 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from copilot_analytics._delivery import Delivery
 from copilot_analytics._guard import Guard
 from copilot_analytics.admission import Admission
 from copilot_analytics.batch import Batch
@@ -32,9 +33,11 @@ LATER = 3600.0
 """A flush interval that never comes."""
 
 
-class QuickRecorder(Recorder):
-    FIRST_RETRY_SECONDS = 0.001
-    LAST_RETRY_SECONDS = 0.002
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let pauses be short."""
+    monkeypatch.setattr(Delivery, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(Delivery, "LAST_PAUSE_SECONDS", 0.002)
 
 
 def message(timestamp: int | None = None) -> Observation:
@@ -48,7 +51,7 @@ def message(timestamp: int | None = None) -> Observation:
 
 @contextmanager
 def recording(store: Store, *, strict: bool = True, **options: Any) -> Iterator[Recorder]:
-    recorder = QuickRecorder(
+    recorder = Recorder(
         store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(strict=strict), **options
     )
     try:
@@ -274,6 +277,7 @@ class TestBounds:
         assert caplog.messages == ["98 events were rejected: no more than 2 wait for the store"]
 
 
+@pytest.mark.usefixtures("quick")
 class TestRetries:
     @pytest.mark.parametrize(
         "error", [unavailable(), StoreSchemaError("memory://", "it is newer", "upgrade")]
@@ -305,8 +309,10 @@ class TestRetries:
             assert health.last_error == str(unavailable())
             assert (health.pending, health.stored) == (1, 0)
 
-    def test_pauses_grow(self) -> None:
+    def test_pauses_grow(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A minute's outage is a handful of attempts, not a storm of them."""
+        monkeypatch.setattr(Delivery, "FIRST_PAUSE_SECONDS", 0.1)
+        monkeypatch.setattr(Delivery, "LAST_PAUSE_SECONDS", LATER)
         store = FailingStore(*[unavailable()] * 10_000)
         recorder = Recorder(
             store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(), flush_interval=0.01
@@ -446,6 +452,7 @@ class TestClosing:
             wait_for(lambda: recorder.health().stored > 0)
             assert_accounted(recorder.health())
 
+    @pytest.mark.usefixtures("quick")
     def test_a_store_that_fails_does_not_hang_closing(self) -> None:
         store = FailingStore(*[unavailable()] * 100_000)
         with recording(store) as recorder:
@@ -454,12 +461,12 @@ class TestClosing:
             assert recorder.health().pending == 1
             assert len(store.handed) > 1, "until then it is tried"
 
-    def test_closing_cuts_a_pause_short(self) -> None:
+    def test_closing_cuts_a_pause_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Delivery, "FIRST_PAUSE_SECONDS", LATER)
         store = FailingStore(unavailable())
         recorder = Recorder(
             store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(), flush_interval=0.01
         )
-        recorder.FIRST_RETRY_SECONDS = LATER
         recorder.record(message())
         wait_for(lambda: recorder.health().last_error is not None)
         assert recorder.close(30) == 0

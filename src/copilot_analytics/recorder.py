@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import logging
 import math
-import random
 import threading
 import time
 from collections import Counter, deque
@@ -19,12 +18,13 @@ from concurrent.futures import Future
 from types import MappingProxyType
 from weakref import WeakSet
 
+from ._delivery import Delivery, Outcome
 from ._forking import renew_in_children
 from ._futures import resolved, result, result_blocking
 from ._guard import Guard
 from .admission import Admission
 from .batch import Batch
-from .errors import RecorderClosedError, StoreError, StoreSchemaError, StoreUnavailableError
+from .errors import RecorderClosedError
 from .events import AnalyticsEvent, Observation
 from .queries import RecorderHealth
 from .stores.base import Store
@@ -40,7 +40,7 @@ class Recorder:
 
     Thread-safe. The thread starts with the first observation, and anew in a forked child, which
     writes as a writer of its own; what the parent had pending stays the parent's. At the exit of
-    the interpreter a recorder that was not closed is drained for at most 2 seconds.
+    the interpreter a recorder that was not closed is drained for at most 5 seconds.
 
     Every observation taken is, at any moment, either pending, stored or dropped for a reason that
     is counted; `health()` shows all of them. A write that fails is repeated with the same batch,
@@ -65,11 +65,7 @@ class Recorder:
     YIELD_SECONDS = 50e-6
     """How long it is given up: longer than another thread needs to wake and take it."""
 
-    FIRST_RETRY_SECONDS = 0.1
-    LAST_RETRY_SECONDS = 10.0
-    """The pause after a failed write doubles from the first to the last of these, with jitter."""
-
-    EXIT_SECONDS = 2.0
+    EXIT_SECONDS = 5.0
     """How long the exit of the interpreter waits for what is pending."""
 
     LOG_SECONDS = 60.0
@@ -124,9 +120,13 @@ class Recorder:
         self._rejected: Counter[str] = Counter()
         self._rejected_logged = 0
         self._log_due = 0.0
-        self._last_flush_ms: float | None = None
-        self._last_flush_at: int | None = None
-        self._last_error: Exception | None = None
+        self._delivery = Delivery(
+            self._store,
+            clock=self._clock,
+            guard=self._guard,
+            closing=self._closing,
+            abandoned=self._abandoned,
+        )
 
     def renew_in_child(self) -> None:
         """Start anew in a forked child: its parent stores what is pending, and has the thread."""
@@ -159,7 +159,7 @@ class Recorder:
             self.start()
             room = self._max_pending - self._held
             if len(self._queue) >= room:
-                self._reject("queue_full" if self._last_error is None else "store_unavailable")
+                self._reject("queue_full" if self._delivery.error is None else "store_unavailable")
                 return
             self._queue.append(observation)
             if self._thread is not None:
@@ -271,9 +271,9 @@ class Recorder:
                 rejected=dict(self._rejected),
                 skipped={**self._skipped, **self._admission.skipped},
                 errors=self._guard.errors,
-                last_flush_ms=self._last_flush_ms,
-                last_flush_at=self._last_flush_at,
-                last_error=None if self._last_error is None else _shown(self._last_error),
+                last_flush_ms=self._delivery.last_ms,
+                last_flush_at=self._delivery.last_at,
+                last_error=self._delivery.shown_error,
             )
 
     # The rest runs in the thread.
@@ -379,48 +379,16 @@ class Recorder:
             self._hold(-dropped.total())
 
     def _write(self, batch: Batch) -> bool:
-        """Write a batch, again and again; return whether it is stored or dropped at last."""
-        pause = self.FIRST_RETRY_SECONDS
-        while True:
-            closing = self._closing.is_set()
-            started = time.monotonic()
-            error = self._attempt(batch)
+        """Write a batch; return whether it is stored or dropped at last."""
+        count = len(batch.events)
+        outcome = self._delivery.deliver(batch, between=self._log_rejected)
+        if outcome is Outcome.STORED:
             with self._lock:
-                was_failing = self._last_error is not None
-                self._last_error = error
-                self._last_flush_ms = (time.monotonic() - started) * 1000
-                self._last_flush_at = self._clock.now_ms()
-                if error is None:
-                    self._stored += len(batch.events)
-                    self._hold(-len(batch.events))
-            if error is None:
-                if was_failing:
-                    _log.warning("%s: writing works again", self._store.url)
-                return True
-            passing = isinstance(error, (StoreUnavailableError, StoreSchemaError))
-            if not was_failing:
-                fate = "wait in memory meanwhile" if passing else "are dropped and counted"
-                _log.error("%s; events %s", _shown(error), fate)
-            if not passing:
-                self._drop(Counter(store_refused=len(batch.events)))
-                return True
-            self._log_rejected()
-            # Closing cuts one pause short, and being left behind ends them all.
-            interrupted = self._abandoned if closing else self._closing
-            if interrupted.wait(pause * random.uniform(0.5, 1.0)):
-                pause = self.FIRST_RETRY_SECONDS
-            else:
-                pause = min(pause * 2, self.LAST_RETRY_SECONDS)
-            if self._abandoned.is_set():
-                return False
-
-    def _attempt(self, batch: Batch) -> Exception | None:
-        with self._guard.attempt("recorder.write") as attempt:
-            try:
-                self._store.write(batch)
-            except StoreError as error:
-                return error
-        return attempt.error
+                self._stored += count
+                self._hold(-count)
+        elif outcome is Outcome.REFUSED:
+            self._drop(Counter(store_refused=count))
+        return outcome is not Outcome.ABANDONED
 
     def _settle(self, settled: float, *, done: bool = True) -> None:
         """Tell those who wait for what is settled now."""
@@ -443,11 +411,6 @@ class Recorder:
             )
             self._rejected_logged = rejected
             self._log_due = time.monotonic() + self.LOG_SECONDS
-
-
-def _shown(error: Exception) -> str:
-    # Only our own errors are known to hold nothing of a user's.
-    return str(error) if isinstance(error, StoreError) else type(error).__qualname__
 
 
 _at_exit: WeakSet[Recorder] = WeakSet()
