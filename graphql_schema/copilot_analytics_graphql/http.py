@@ -161,7 +161,8 @@ def _media_type(headers: Headers) -> str:
 def _address(scope: Scope, headers: Headers) -> str:
     scheme = "https" if scope.get("scheme") == "https" else "http"
     host = headers.get("host") or "localhost"
-    return f"{scheme}://{host}{scope.get('root_path', '')}{scope['path']}"
+    # By the specification the path starts with the root path.
+    return f"{scheme}://{host}{scope['path']}"
 
 
 def _json(

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Literal
 
@@ -113,23 +114,26 @@ class _Server(uvicorn.Server):
         self.up = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.up.set()
 
 
 @asynccontextmanager
 async def _serve(app: ASGIApp, ws: WebSocketProtocol) -> AsyncIterator[str]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(app, ws=ws, log_level="warning", lifespan="off"))
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    await server.up.wait()
-    try:
-        yield f"127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
-        listener.close()
+    with warnings.catch_warnings(), socket.create_server(("127.0.0.1", 0)) as listener:
+        # Its older implementation uses what `websockets` has deprecated, and says so itself.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "The `websockets` implementation")
+        server = _Server(uvicorn.Config(app, ws=ws, log_level="warning", lifespan="off"))
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        await server.up.wait()
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await task
 
 
 @asynccontextmanager
@@ -180,3 +184,28 @@ def record_a_story(analytics: Analytics) -> None:
 def endpoint() -> Callable[..., AbstractAsyncContextManager[Endpoint]]:
     """Serve an endpoint as long as an `async with` lasts."""
     return _endpoint
+
+
+class Shared:
+    """An endpoint without events that several tests use, one after the other."""
+
+    def __init__(self, runner: asyncio.Runner, endpoint: Endpoint) -> None:
+        self._runner = runner
+        self._endpoint = endpoint
+
+    def post(self, **options: Any) -> httpx.Response:
+        return self._runner.run(self._endpoint.post(**options))
+
+    def close_code(self, *messages: object) -> int | None:
+        return self._runner.run(self._endpoint.close_code(*messages))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Shared]:
+    """Serve an endpoint for a module's tests that leave it as they find it."""
+    with asyncio.Runner() as runner:
+        served = _endpoint(events=False)
+        try:
+            yield Shared(runner, runner.run(served.__aenter__()))
+        finally:
+            runner.run(served.__aexit__(None, None, None))
