@@ -548,4 +548,5 @@ class _Misses:
             _log.warning("%s was %s: nothing is recorded", caller, problem)
 
 
-_miss = _Misses().note
+_misses = _Misses()
+_miss = _misses.note
