@@ -220,8 +220,8 @@ class AnalyticsConnection(ServerConnection):
         try:
             if type(message) is str and not (args or kwargs) and watch.is_content(message):
                 return super().send(message)
-        except Exception as exc:  # `with guard` would double the cost of a frame
-            watch.caught(exc)
+        except Exception as exc:
+            watch.caught("websockets.send", exc)
             return super().send(message, *args, **kwargs)
         return self._send_and_look(watch, message, args, kwargs)
 
