@@ -159,33 +159,22 @@ class Connections:
                 self._give_back(connection, era, whole)
 
     def _open_writer(self) -> sqlite3.Connection:
-        if self._writer is not None:
-            return self._writer
-        network = network_filesystem(self._path)
-        if network is not None:
-            raise StoreError(
-                self._url,
-                f"the file is on a network file system ({network}), where SQLite loses data",
-                "put it on a local disk",
-            )
-        connection = self._connect()
-        try:
-            self._retry(lambda: prepare(connection, self._url))
-            # SQLite itself would open it for reading and say so at the first write.
-            if not os.access(self._path, os.W_OK):
-                raise StoreUnavailableError(self._url, *_REMEDIES[sqlite3.SQLITE_READONLY])
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-        except BaseException:
-            _close(connection)
-            raise
-        self._writer = connection
-        return connection
+        if self._writer is None:
+            connection = self._connect()
+            try:
+                # SQLite itself would open it for reading and say so at the first write.
+                if not os.access(self._path, os.W_OK):
+                    raise StoreUnavailableError(self._url, *_REMEDIES[sqlite3.SQLITE_READONLY])
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+            except BaseException:
+                _close(connection)
+                raise
+            self._writer = connection
+        return self._writer
 
     def _take_reader(self) -> tuple[sqlite3.Connection, int]:
-        if self._writer is None:
-            self.open()
         with self._pooling:
             # Opened inside, so that a fork sees it or waits for it.
             connection = self._readers.pop() if self._readers else self._open_reader()
@@ -213,7 +202,15 @@ class Connections:
             _close(self._readers.pop())
 
     def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
+        """Open the file; create it, and its tables, where it is new."""
+        network = network_filesystem(self._path)
+        if network is not None:
+            raise StoreError(
+                self._url,
+                f"the file is on a network file system ({network}), where SQLite loses data",
+                "put it on a local disk",
+            )
+        connection = sqlite3.connect(
             f"{self._path.as_uri()}?mode=rwc",
             uri=True,
             timeout=self._wait,
@@ -221,6 +218,12 @@ class Connections:
             check_same_thread=False,
             cached_statements=_KEPT_STATEMENTS,
         )
+        try:
+            self._retry(lambda: prepare(connection, self._url))
+        except BaseException:
+            _close(connection)
+            raise
+        return connection
 
     def _retry(self, step: Callable[[], object]) -> None:
         for _ in range(self._attempts - 1):

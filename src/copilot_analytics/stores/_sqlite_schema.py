@@ -169,13 +169,14 @@ def prepare(connection: sqlite3.Connection, url: str) -> None:
 def _version(connection: sqlite3.Connection, url: str) -> int:
     (owner,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if owner != APPLICATION_ID and (owner or version or tables):
-        raise StoreSchemaError(
-            url,
-            "the file is another application's database",
-            "give the path of a file that does not exist yet",
-        )
+    if owner != APPLICATION_ID:
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if owner or version or tables:
+            raise StoreSchemaError(
+                url,
+                "the file is another application's database",
+                "give the path of a file that does not exist yet",
+            )
     if version > SCHEMA_VERSION:
         raise StoreSchemaError(
             url,
