@@ -242,6 +242,7 @@ class TestClosing:
             analytics = Analytics(store, config=STRICT)
             analytics.service.track_command_execution("ada", "add", True)
             assert analytics.close() == 0
+            assert asyncio.run(analytics.aclose()) == 0
             assert (tmp_path / "events.db-wal").exists()
 
     def test_a_store_that_hangs_in_write_and_close_does_not_hang_closing(self) -> None:

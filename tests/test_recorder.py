@@ -134,6 +134,21 @@ class TestRecording:
             recorder.start()
             assert threading.active_count() == before + 1
 
+    def test_a_thread_that_cannot_start_is_tried_again(self) -> None:
+        with recording(MemoryStore(), strict=False) as recorder:
+            usual = threading.stack_size(1 << 46)  # more than there is
+            try:
+                recorder.record(message())
+                recorder.record(message())
+                assert recorder.flush_blocking(0) is False
+            finally:
+                threading.stack_size(usual)
+            health = recorder.health()
+            assert (health.pending, health.errors) == (2, {"recorder.start": 2})
+            recorder.record(message())
+            assert recorder.flush_blocking(30)
+            assert recorder.health().stored == 3
+
     def test_the_interval_stores_without_a_flush(self) -> None:
         store = FailingStore()
         with recording(store, flush_interval=0.01) as recorder:
