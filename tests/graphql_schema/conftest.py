@@ -167,7 +167,7 @@ def record_a_story(analytics: Analytics) -> None:
     for number in range(10):
         user = "ada" if number < 7 else "bob"
         service.track_command_execution(user, "add-supplier", number >= 2, 100.0)
-    service.track_command_execution("ada", "list-orders", True, 20.0)
+    service.track_command_execution("ada", "list-orders", True, 12.0)
     service.track_event("MESSAGE_SENT", "ada", metadata={"message_length": 5})
     service.track_event("WEBSOCKET_CONNECTED", "bob")
     service.track_error("ada", "ValueError", "no supplier for ada@example.com")

@@ -96,7 +96,7 @@ def test_who_is_cancelled_does_not_take_the_answer_from_others() -> None:
         first.cancel()
         free.set()
         assert await second == "answer"
-        assert await asyncio.gather(first, return_exceptions=True)
+        await asyncio.gather(first, return_exceptions=True)
         assert first.cancelled()
 
     asyncio.run(ask())
@@ -128,10 +128,11 @@ def test_keys_carry_no_ids() -> None:
     assert text.startswith("userActivity:")
 
 
-@pytest.mark.parametrize("bounds", [{"max_entries": 3}, {"max_weight": 6}])
-def test_the_least_recently_used_go_first(bounds: dict[str, int]) -> None:
+@pytest.mark.parametrize(("entries", "weight"), [(3, 1000), (1000, 6)])
+def test_the_least_recently_used_go_first(entries: int, weight: int) -> None:
     async def ask() -> list[int]:
-        cache, asked = AnswerCache(FakeClock(), **bounds), [Asked() for _ in range(4)]
+        cache = AnswerCache(FakeClock(), max_entries=entries, max_weight=weight)
+        asked = [Asked() for _ in range(4)]
 
         async def get(number: int) -> None:
             key = CacheKey("q", (number,), None)
