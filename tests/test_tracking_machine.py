@@ -68,10 +68,10 @@ signals = st.one_of(
     st.builds(Action, st.booleans(), st.none() | names, conversation_id=conversations),
     st.builds(Clarification, st.none() | names, conversation_id=conversations),
     st.builds(StreamStart, st.booleans(), conversation_id=conversations),
-    st.builds(StreamEnd, reasons, maybe, conversation_id=conversations),
+    st.builds(StreamEnd, reasons, st.booleans(), token_count=maybe, conversation_id=conversations),
     st.builds(MultiStepStart, maybe, conversation_id=conversations),
     st.builds(Step, st.booleans(), maybe, st.none() | names, conversation_id=conversations),
-    st.builds(MultiStepEnd, reasons, maybe, conversation_id=conversations),
+    st.builds(MultiStepEnd, reasons, steps_completed=maybe, conversation_id=conversations),
     st.builds(StepsReported, st.integers(2, 5), conversation_id=conversations),
     st.builds(ErrorReported, names, st.none() | names, conversation_id=conversations),
     st.builds(Usage, st.just({"model": "m", "input_tokens": 7}), conversations),
@@ -247,7 +247,8 @@ class TrackedConnection(RuleBasedStateMachine):
 
     @property
     def counts(self) -> Counter[EventType]:
-        return Counter(event.event_type for event in self.recorded)
+        """What has happened, handed on or not."""
+        return Counter(event.event_type for event in (*self.recorded, *self.tracker._held))
 
     @property
     def open_streams(self) -> int:

@@ -40,6 +40,7 @@ _RunT = TypeVar("_RunT", StreamRun, StepsRun)
 # Members of an enumeration cost 0.1 µs a look-up before Python 3.12.
 _MESSAGE_SENT = EventType.MESSAGE_SENT
 _STREAMING_COMPLETED = EventType.STREAMING_COMPLETED
+_COMPLETED = EndReason.COMPLETED
 _SUPERSEDED = EndReason.SUPERSEDED
 
 
@@ -63,7 +64,7 @@ class SignalReader(Activity):
     )
 
     _adapter: FrameAdapter
-    _asked: Turn | None
+    _asked: tuple[Turn, Observation] | None
     _beyond: str
     _chunks: int
     _content: str
@@ -93,7 +94,7 @@ class SignalReader(Activity):
             and self.user_id.startswith(ANONYMOUS_PREFIX)
         ):
             self.identify(claimed)
-        self._asked = self._turns.ask(signal.conversation_id, now)
+        turn = self._turns.ask(signal.conversation_id, now)
         metadata: dict[str, Any] = {"message_bytes": signal.frame_bytes}
         if signal.length is not None:
             metadata["message_length"] = signal.length
@@ -110,6 +111,7 @@ class SignalReader(Activity):
             metadata,
         )
         self._held.append(message)
+        self._asked = (turn, message)
 
     def _message_queued(self, signal: Queued, now: float) -> None:
         # A message that is held back is the newest, and unanswered.
@@ -129,10 +131,10 @@ class SignalReader(Activity):
         asked = self._asked
         if asked is not None:
             self._asked = None
-            message = self._held[-1]
+            turn, message = asked
             if message.conversation_id is None:
                 # The server has named it since.
-                message.conversation_id = asked.conversation_id
+                message.conversation_id = turn.conversation_id
         Activity._release(self)
 
     def _intent_told(self, signal: Intent, now: float) -> None:
@@ -207,11 +209,12 @@ class SignalReader(Activity):
         if run is None:
             self._add_figures(signal.conversation_id, figures)
             return
-        details = self._error_details(None, signal.error_type, signal.error_message)
-        if signal.partial_length is not None:
-            details["partial_length"] = signal.partial_length
-        details.update(figures)
-        self._end_stream(run, signal.reason, now, details, hold=signal.tentative)
+        if signal.reason is not _COMPLETED:
+            details = self._error_details(None, signal.error_type, signal.error_message)
+            if signal.partial_length is not None:
+                details["partial_length"] = signal.partial_length
+            figures = details | figures
+        self._end_stream(run, signal.reason, now, figures, hold=signal.tentative)
 
     def _add_figures(self, conversation_id: str | None, figures: dict[str, Any]) -> None:
         # A stream's end that is held back is the newest event, and its figures may follow it.
@@ -337,6 +340,9 @@ class SignalReader(Activity):
                 return self._streams[-1].turn
             if self._runs:
                 return self._runs[-1].turn
+        waiting = self._turns.waiting
+        if waiting and (conversation_id is None or waiting[0].conversation_id == conversation_id):
+            return waiting[0]
         return self._turns.of(conversation_id)
 
     def _answering(self, conversation_id: str | None) -> Turn:

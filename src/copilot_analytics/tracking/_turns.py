@@ -65,21 +65,24 @@ class Turns:
 
     Args:
         limit: the most that are kept; beyond it the oldest is over.
+
+    Attributes:
+        waiting: those turns; to be read only.
     """
 
-    __slots__ = ("_ends_seen", "_key", "_last", "_limit", "_waiting")
+    __slots__ = ("_ends_seen", "_key", "_last", "_limit", "waiting")
 
     def __init__(self, limit: int) -> None:
         self._key = object()  # for turns to point to: no cycle, so that no collector is needed
         self._limit = limit
-        self._waiting: list[Turn] = []
+        self.waiting: list[Turn] = []
         self._last: Turn | None = None
         self._ends_seen = False
 
     def ask(self, conversation_id: str | None, now: float) -> Turn:
         """Begin the turn of a user's message."""
-        if self._waiting:
-            for turn in tuple(self._waiting):
+        if self.waiting:
+            for turn in tuple(self.waiting):
                 if self._is_done(turn) and same_conversation(turn.conversation_id, conversation_id):
                     self._over(turn)
         turn = Turn(self._key, conversation_id, now)
@@ -89,13 +92,12 @@ class Turns:
 
     def of(self, conversation_id: str | None) -> Turn:
         """Return the turn that the next part of an answer belongs to."""
-        waiting = self._waiting
         if conversation_id is None:
-            if waiting:
-                return waiting[0]
+            if self.waiting:
+                return self.waiting[0]
         else:
             nameless = None
-            for turn in waiting:
+            for turn in self.waiting:
                 if turn.conversation_id == conversation_id:
                     return turn
                 if nameless is None and turn.conversation_id is None:
@@ -110,8 +112,8 @@ class Turns:
     def begin(self, turn: Turn) -> None:
         """Note that an answer begins: its times count from the last message it may answer."""
         turn.begun = True
-        if turn.asked_at is not None and len(self._waiting) > 1:
-            for other in self._waiting:
+        if turn.asked_at is not None and len(self.waiting) > 1:
+            for other in self.waiting:
                 if (
                     other.asked_at is not None
                     and other.asked_at > turn.asked_at
@@ -125,7 +127,7 @@ class Turns:
             other is not turn
             and other.asked_at is not None
             and same_conversation(other.conversation_id, turn.conversation_id)
-            for other in self._waiting
+            for other in self.waiting
         )
 
     def end(self, turn: Turn, *, tentative: bool = False) -> None:
@@ -138,7 +140,7 @@ class Turns:
 
     def ending(self, conversation_id: str | None) -> Turn | None:
         """Return the turn that an end is about; None if there is none."""
-        for turn in self._waiting:
+        for turn in self.waiting:
             if conversation_id is None or same_conversation(turn.conversation_id, conversation_id):
                 return turn
         return None
@@ -151,7 +153,7 @@ class Turns:
         """
         turn = _at_hand.get()
         if turn is None or turn.owner is not self._key or turn.over:
-            newest = self._waiting[-1:]
+            newest = self.waiting[-1:]
             if newest:
                 turn = newest[0]
             else:
@@ -160,7 +162,7 @@ class Turns:
                 turn = self._last
         if conversation_id is None or turn.conversation_id == conversation_id:
             return turn
-        for other in tuple(self._waiting):
+        for other in tuple(self.waiting):
             if other.conversation_id == conversation_id:
                 return other
         if turn.conversation_id is None:
@@ -170,7 +172,7 @@ class Turns:
 
     def clear(self) -> None:
         """Forget all turns."""
-        for turn in tuple(self._waiting):
+        for turn in tuple(self.waiting):
             self._over(turn)
 
     def _is_done(self, turn: Turn) -> bool:
@@ -185,15 +187,15 @@ class Turns:
         return turn.begun and not turn.open and not told
 
     def _add(self, turn: Turn) -> None:
-        self._waiting.append(turn)
-        if len(self._waiting) > self._limit:
-            self._over(self._waiting[0])
+        self.waiting.append(turn)
+        if len(self.waiting) > self._limit:
+            self._over(self.waiting[0])
 
     def _over(self, turn: Turn) -> None:
         turn.over = True
         self._last = turn
-        if turn in self._waiting:
-            self._waiting.remove(turn)
+        if turn in self.waiting:
+            self.waiting.remove(turn)
 
 
 def same_conversation(one: str | None, other: str | None) -> bool:
