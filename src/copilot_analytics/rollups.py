@@ -137,8 +137,9 @@ class Rollup(msgspec.Struct, gc=False):
     def add(self, other: Rollup) -> None:
         """Add another rollup's counters to this one's, and widen its times to the other's."""
         counters = self.counters
+        get = counters.get
         for name, count in other.counters.items():
-            counters[name] = counters.get(name, 0) + count
+            counters[name] = get(name, 0) + count
         if other.first and (other.first < self.first or not self.first):
             self.first = other.first
         if other.last > self.last:
