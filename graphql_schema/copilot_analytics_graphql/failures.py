@@ -11,6 +11,7 @@ import logging
 import secrets
 import traceback
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from graphql import GraphQLError
@@ -37,8 +38,7 @@ def describe_errors(errors: Iterable[GraphQLError], *, suggest: bool) -> list[di
         errors: as graphql-core gives them.
         suggest: whether the client may see names that it did not give.
     """
-    shown = [_describe(error, suggest=suggest) for error in errors]
-    return shown[:_MAX_SHOWN]
+    return [_describe(error, suggest=suggest) for error in islice(errors, _MAX_SHOWN)]
 
 
 def mask(error: BaseException) -> dict[str, Any]:
@@ -52,10 +52,7 @@ def mask(error: BaseException) -> dict[str, Any]:
 
 
 def _describe(error: GraphQLError, *, suggest: bool) -> dict[str, Any]:
-    cause = error.original_error
-    while isinstance(cause, GraphQLError) and cause.original_error is not None:
-        cause = cause.original_error
-    described = _explain(error, cause, suggest=suggest)
+    described = _explain(error, error.original_error, suggest=suggest)
     if error.locations:
         described["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:

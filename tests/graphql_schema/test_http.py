@@ -339,3 +339,23 @@ def test_an_operation_that_takes_too_long_is_given_up(endpoint: Any) -> None:
         "The operation took longer than 0.05 s: ask for fewer days or fields."
     )
     assert error["extensions"]["code"] == "TIMEOUT"
+
+
+def test_a_body_that_does_not_come_is_408(endpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot_analytics_graphql.http._BODY_SECONDS", 0.05)
+
+    async def ask() -> bytes:
+        async with endpoint(events=False) as served:
+            host, _, port = served.host.partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(
+                b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                b"authorization: Bearer " + served.admin.encode() + b"\r\n"
+                b"content-length: 100\r\n\r\n{"
+            )
+            line = await reader.readline()
+            writer.close()
+            await writer.wait_closed()
+            return line
+
+    assert asyncio.run(ask()).startswith(b"HTTP/1.1 408 ")
