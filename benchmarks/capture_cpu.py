@@ -44,6 +44,7 @@ async def _cpu_ns(kind: str, port: int) -> int:
 async def _load(kind: str, port: int, turns: int) -> float:
     url = f"ws://127.0.0.1:{port}/ws"
     await asyncio.gather(*(_talk(url, 2) for _ in range(CONNECTIONS)))
+    await asyncio.sleep(1.5)  # the store is open by then, which costs once and no frame
     before = await _cpu_ns(kind, port)
     await asyncio.gather(*(_talk(url, turns) for _ in range(CONNECTIONS)))
     await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
