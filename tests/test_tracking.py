@@ -19,9 +19,11 @@ from copilot_analytics.protocols.omnitrack import OmnitrackAdapter
 from copilot_analytics.protocols.signals import (
     Action,
     Clarification,
+    ErrorReported,
     Intent,
     MultiStepEnd,
     MultiStepStart,
+    Queued,
     Signal,
     Step,
     StepsReported,
@@ -982,3 +984,78 @@ def test_messages_without_answers_are_bounded(connection: Connection) -> None:
     connection.tracker.closed(1000)
     assert connection.only(E.WEBSOCKET_DISCONNECTED)["messages"] == 1_000
     assert len(connection.seen(E.MESSAGE_SENT)) == 1_000
+
+
+# --- corners --------------------------------------------------------------------------------------
+
+
+def test_queue_notice_without_a_message_that_waits_is_nothing(connection: Connection) -> None:
+    connection.says(Queued(1))
+    connection.asks()
+    connection.says(Intent("add"))
+    connection.says(Queued(1))
+    assert "queued" not in connection.only(E.MESSAGE_SENT)
+
+
+def test_frames_add_what_else_they_say(connection: Connection) -> None:
+    variant = {"variant": "b"}
+    connection.asks(extra=variant)
+    connection.says(Intent("add", extra=variant), Clarification(extra=variant))
+    connection.says(MultiStepStart(1, extra=variant), Step(True, 1, extra=variant))
+    connection.says(MultiStepEnd(extra=variant), StreamStart(extra=variant))
+    interrupted = StreamEnd(
+        EndReason.INTERRUPTED, partial_length=9, error_message="lost", extra=variant
+    )
+    connection.says(interrupted, ErrorReported("X", extra=variant), TurnEnd())
+    events = connection.seen()[1:]
+    assert [data["variant"] for _, data in events] == ["b"] * len(events)
+    assert len(events) == 9
+    ended = connection.only(E.STREAMING_INTERRUPTED)
+    assert (ended["partial_length"], ended["error_message"]) == (9, "lost")
+
+
+def test_figures_may_follow_a_tentative_end(connection: Connection) -> None:
+    connection.asks("a")
+    connection.says(StreamStart(), StreamEnd(tentative=True), TurnEnd(tentative=True))
+    assert E.STREAMING_COMPLETED not in connection.types()
+    connection.says(StreamEnd(token_count=7, conversation_id="b"))
+    connection.says(StreamEnd(token_count=8), Action(True, "add"), TurnEnd())
+    assert connection.only(E.STREAMING_COMPLETED)["token_count"] == 8
+
+
+def test_turn_is_ended_where_something_of_it_is_going_on(connection: Connection) -> None:
+    connection.asks("a")
+    connection.asks("b")
+    connection.says(StreamStart(conversation_id="b"), TurnEnd(), StreamEnd())
+    connection.says(MultiStepStart(conversation_id="a"), Intent("of a"), TurnEnd())
+    assert [
+        event.conversation_id
+        for event in connection.recorded
+        if event.event_type is E.INTENT_CLASSIFIED
+    ] == ["a"]
+
+
+def test_second_run_of_the_same_command_is_recorded_by_its_step(connection: Connection) -> None:
+    connection.says(MultiStepStart(2))
+    connection.says(Step(True, 1, "find", execution_ms=3), Step(True, 2, "find"))
+    assert [data["execution_ms"] for _, data in connection.seen(E.ACTION_EXECUTED)] == [3, 0.0]
+
+
+def test_usage_that_is_no_number_is_replaced(connection: Connection) -> None:
+    connection.asks()
+    connection.says(Usage({"input_tokens": "many"}))
+    connection.tracker.track_usage({"input_tokens": 3})
+    connection.says(Action(True, "add"))
+    assert connection.only(E.ACTION_EXECUTED)["input_tokens"] == 3
+
+
+def test_only_exceptions_and_types_are_errors(connection: Connection) -> None:
+    connection.tracker.track_error(KeyboardInterrupt())
+    assert connection.seen(E.ERROR_OCCURRED) == []
+
+
+def test_second_clarification_of_code_is_recorded(connection: Connection) -> None:
+    connection.asks()
+    connection.tracker.track_clarification("add")
+    connection.tracker.track_clarification("remove")
+    assert len(connection.seen(E.CLARIFICATION_REQUESTED)) == 2
