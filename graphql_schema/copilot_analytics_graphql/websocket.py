@@ -141,6 +141,9 @@ class _Conversation:
                     message = self._read(await self._receive())
                     if message.type == "connection_init":
                         principal = await self._init(message)
+                        if deadline.expired():
+                            # It came just too late; this lets the time-out through.
+                            await asyncio.sleep(0)
                         left = self._endpoint.gatekeeper.seconds_left(principal)
                         now = asyncio.get_running_loop().time()
                         deadline.reschedule(None if left is None else now + left)

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import re
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -213,7 +214,7 @@ def test_the_page_s_examples_work(endpoint: Any) -> None:
             [program] = re.findall(r"<pre[^>]*><code>(# pip.*?)</code>", text, flags=re.DOTALL)
             environ = {"COPILOT_ANALYTICS_TOKEN": served.admin}
             process = await asyncio.create_subprocess_exec(
-                "python", "-c", program, env={**environ_without_proxies(), **environ},
+                sys.executable, "-c", program, env={**environ_without_proxies(), **environ},
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             output, _ = await process.communicate()
