@@ -117,20 +117,17 @@ class Happenings:
         *,
         hold: bool = False,
     ) -> None:
-        if self._recording:
-            if self._held:
-                self._release()
-            take = self._held.append if hold else self._record
-            take(
-                Observation(
-                    event_type,
-                    self.user_id,
-                    self._now(),
-                    conversation_id,
-                    self.connection_id,
-                    metadata,
-                )
-            )
+        if not self._recording:
+            return
+        if self._held:
+            self._release()
+        observation = Observation(
+            event_type, self.user_id, self._now(), conversation_id, self.connection_id, metadata
+        )
+        if hold:
+            self._held.append(observation)
+        else:
+            self._record(observation)
 
     def _release(self) -> None:
         """Hand on what was held back."""
