@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from copilot_analytics.typing import ASGIApp, Receive, Scope, Send
+from copilot_analytics.typing import SCOPE_KEY, ASGIApp, Receive, Scope, Send
 
 from .access import Authenticate, Gatekeeper
 from .execution import Executor
@@ -32,6 +32,7 @@ class _Endpoint:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
         elif scope["type"] == "websocket":
+            scope.setdefault(SCOPE_KEY, {})["ignore"] = True  # it is no copilot's
             await self._websocket(scope, receive, send)
         else:
             raise RuntimeError(f"the GraphQL endpoint has no {scope['type']}: mount it in an app")

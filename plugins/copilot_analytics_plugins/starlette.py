@@ -21,20 +21,12 @@ from copilot_analytics.analytics import Analytics
 from copilot_analytics.current import bind
 from copilot_analytics.protocols import FrameAdapter, adapter_named
 from copilot_analytics.tracking import ConnectionTracker
-from copilot_analytics.typing import ASGIApp, Message, Receive, Scope, Send
+from copilot_analytics.typing import SCOPE_KEY, ASGIApp, Message, Receive, Scope, Send
 
 from ._identity import header_value, query_value, signed_in_user
 from ._selection import SocketSelection
 
-__all__ = ["SCOPE_KEY", "AnalyticsMiddleware"]
-
-SCOPE_KEY = "copilot_analytics"
-"""A tracked socket's scope carries a dict under this key.
-
-It keeps a second middleware from tracking the socket again. An application that speaks no copilot
-protocol leaves the socket out by setting `scope["copilot_analytics"]["ignore"] = True` before it
-accepts.
-"""
+__all__ = ["AnalyticsMiddleware"]
 
 _NO_STATUS = 1005
 """The close code of a disconnect that names none (RFC 6455, 7.4.1)."""
@@ -67,8 +59,9 @@ class AnalyticsMiddleware:
     has shut down. Servers and applications without lifespan work as well: the recorder starts with
     the first event.
 
-    Sockets that offer a GraphQL sub-protocol are never tracked, and none is tracked twice when
-    middlewares are nested. With analytics switched off (`COPILOT_ANALYTICS_ENABLED=0`),
+    Never tracked are sockets that offer a GraphQL sub-protocol, and those whose application sets
+    `scope["copilot_analytics"]["ignore"] = True` before it accepts, as our own do. None is tracked
+    twice when middlewares are nested. With analytics switched off (`COPILOT_ANALYTICS_ENABLED=0`),
     constructing it returns `app` itself.
 
     Args:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 __all__ = [
+    "SCOPE_KEY",
     "ASGIApp",
     "Clock",
     "Message",
@@ -30,6 +31,14 @@ Send = Callable[[Message], Awaitable[None]]
 
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 """An ASGI 3 application."""
+
+SCOPE_KEY = "copilot_analytics"
+"""A tracked socket's scope carries a dict under this key.
+
+It keeps a second middleware from tracking the socket again. An application that speaks no copilot
+protocol leaves the socket out by setting `scope["copilot_analytics"]["ignore"] = True` before it
+accepts.
+"""
 
 
 class Clock(Protocol):

@@ -31,8 +31,9 @@ from copilot_analytics.current import command
 from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.events import AnalyticsEvent, EventType
 from copilot_analytics.tracking import ConnectionTracker
-from copilot_analytics.typing import ASGIApp, Message, Receive, Scope, Send
-from copilot_analytics_plugins.starlette import SCOPE_KEY, AnalyticsMiddleware
+from copilot_analytics.typing import SCOPE_KEY, ASGIApp, Message, Receive, Scope, Send
+from copilot_analytics_graphql import graphql_routes, static_token
+from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 PROTOCOLS = ("websockets-sansio", "websockets", "wsproto")
 MESSAGE = '{"action": "message", "message": "hello"}'
@@ -217,6 +218,16 @@ def test_application_may_ask_to_be_ignored(
         await application(scope, receive, send)
 
     visit(uvicorn_server, AnalyticsMiddleware(ours, analytics))
+    assert stored_events(analytics) == []
+
+
+def test_our_own_endpoint_is_never_tracked(
+    analytics: Analytics, uvicorn_server: Server, stored_events: StoredEvents
+) -> None:
+    routes = graphql_routes(analytics, authenticate=static_token("0123456789abcdef" * 2))
+    app = Starlette(routes=routes)
+    app.add_middleware(AnalyticsMiddleware, analytics=analytics)
+    visit(uvicorn_server, app, "/graphql", end=stay)  # without a sub-protocol
     assert stored_events(analytics) == []
 
 
