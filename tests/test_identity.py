@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_analytics.identity import Pseudonymiser, ReconnectDetector, anonymous_id
+from copilot_analytics.identity import (
+    Pseudonymiser,
+    ReconnectDetector,
+    anonymous_id,
+    is_pseudonym,
+)
 from copilot_analytics.ids import new_id
 
 KEY = "a key of at least thirty-two bytes"
@@ -117,3 +122,19 @@ def test_nobody_signed_in_is_not_remembered() -> None:
     reconnects.closed("user", 1006, NOW)
     reconnects.closed(anonymous_id(new_id()), 1006, NOW)
     assert reconnects.opened("user", NOW)
+
+
+@pytest.mark.parametrize(
+    ("user_id", "is_one"),
+    [
+        (Pseudonymiser("k" * 32).stored("ada"), True),
+        ("ada", False),
+        ("", False),
+        ("p1-", False),
+        ("p1-" + "g" * 32, False),
+        ("p1-" + "a" * 31, False),
+        ("a" * 32, False),
+    ],
+)
+def test_pseudonyms_are_told_by_their_form(user_id: str, is_one: bool) -> None:
+    assert is_pseudonym(user_id) is is_one

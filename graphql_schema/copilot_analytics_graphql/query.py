@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from copilot_analytics.errors import QuestionError
+from copilot_analytics.identity import is_pseudonym
 
 from .context import Context
 from .enums import ExportFormat, ExportSection, Interval, Metric
@@ -38,7 +39,10 @@ _ErrorType = Annotated[
 _UserId = Annotated[
     strawberry.ID | None,
     strawberry.argument(
-        description="The user's id as the application knows it; by default whoever asks."
+        description=(
+            "The user's id as the application knows it, from an admin also as answers show it; "
+            "by default whoever asks."
+        )
     ),
 ]
 _Metric = Annotated[Metric, strawberry.argument(description="What to show.")]
@@ -92,7 +96,11 @@ async def _user_activity(
     if user_id == "":
         raise QuestionError("user_id", user_id, "give a user's id, or leave it out for your own")
     asked = context.principal.id if user_id is None else user_id
-    return UserActivity.of(await context.questions.user_activity(asked, context.range(range)))
+    # An admin sees pseudonyms in other answers, and may ask about them. From anybody else one is
+    # an id like any other: nobody becomes another user by its choice.
+    stored = context.principal.sees_all and is_pseudonym(asked)
+    activity = await context.questions.user_activity(asked, context.range(range), stored=stored)
+    return UserActivity.of(activity)
 
 
 async def _time_series(

@@ -92,13 +92,15 @@ class CachedQuestions:
             weight=limit,
         )
 
-    async def user_activity(self, user_id: str, range: DateRange) -> queries.UserActivity:
+    async def user_activity(
+        self, user_id: str, range: DateRange, *, stored: bool = False
+    ) -> queries.UserActivity:
         """See `AnalyticsService.user_activity`."""
         return await self._ask(
             "userActivity",
             range,
-            (user_id,),
-            lambda: self._service.user_activity(user_id, range),
+            (user_id, stored),
+            lambda: self._service.user_activity(user_id, range, stored=stored),
             weight=range.days,
         )
 

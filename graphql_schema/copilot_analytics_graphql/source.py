@@ -35,8 +35,10 @@ class Service(Protocol):
         """Return the most frequent error patterns."""
         ...
 
-    async def user_activity(self, user_id: str, range: DateRange) -> queries.UserActivity:
-        """Return what a user did, by the id the application knows."""
+    async def user_activity(
+        self, user_id: str, range: DateRange, *, stored: bool = False
+    ) -> queries.UserActivity:
+        """Return what a user did, by the id the application knows, or the stored one."""
         ...
 
     async def time_series(

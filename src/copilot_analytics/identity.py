@@ -11,7 +11,13 @@ from .events import ANONYMOUS_PREFIX
 from .ids import timestamp_of
 from .redaction import bound_id
 
-__all__ = ["PSEUDONYM_PREFIX", "Pseudonymiser", "ReconnectDetector", "anonymous_id"]
+__all__ = [
+    "PSEUDONYM_PREFIX",
+    "Pseudonymiser",
+    "ReconnectDetector",
+    "anonymous_id",
+    "is_pseudonym",
+]
 
 PSEUDONYM_PREFIX = "p1-"
 """How pseudonyms start; the number is that of their making, should it ever have to change."""
@@ -32,6 +38,16 @@ _log = logging.getLogger("copilot_analytics.identity")
 def anonymous_id(connection_id: str) -> str:
     """Return the user id of somebody who is not signed in, of their own for each connection."""
     return ANONYMOUS_PREFIX + connection_id
+
+
+def is_pseudonym(user_id: str) -> bool:
+    """Say whether an id has the form in which a `Pseudonymiser` stores users."""
+    digits = user_id.removeprefix(PSEUDONYM_PREFIX)
+    return (
+        digits != user_id
+        and len(digits) == 2 * _PSEUDONYM_BYTES
+        and not digits.strip("0123456789abcdef")
+    )
 
 
 class Pseudonymiser:

@@ -97,9 +97,16 @@ class Questions:
             self._answers.error_patterns, range, error_type=error_type, limit=limit
         )
 
-    async def user_activity(self, user_id: str, range: DateRange) -> UserActivity:
-        """Return what a user did, by the id the application knows; see `Answers.user_activity`."""
-        return await self._ask(self._answers.user_activity, self._stored_user_id(user_id), range)
+    async def user_activity(
+        self, user_id: str, range: DateRange, *, stored: bool = False
+    ) -> UserActivity:
+        """Return what a user did, by the id the application knows; see `Answers.user_activity`.
+
+        With `stored` it is the id that answers show: a pseudonym, where those are configured.
+        """
+        if not stored:
+            user_id = self._stored_user_id(user_id)
+        return await self._ask(self._answers.user_activity, user_id, range)
 
     async def time_series(
         self,

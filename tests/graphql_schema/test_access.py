@@ -97,16 +97,22 @@ def test_a_denial_tells_nothing_about_whoever_was_asked_for(endpoint: Any) -> No
 def test_users_find_their_own_activity_behind_pseudonyms(endpoint: Any) -> None:
     config = AnalyticsConfig(strict=True, pseudonymise_key="k" * 32)
 
-    async def ask() -> tuple[Any, Any, Any]:
+    by_pseudonym = "query ($id: ID!) { userActivity(userId: $id) { userId executions } }"
+
+    async def ask() -> tuple[Any, Any, Any, Any, Any]:
         async with endpoint(config=config) as served:
             own = await served.data(QUESTIONS["own activity"], token=served.ada)
             by_id = await served.data(QUESTIONS["own activity by id"], token=served.ada)
             other = await served.error(QUESTIONS["another's activity"], token=served.ada)
-            return own["userActivity"], by_id["userActivity"], other
+            pseudonym = {"id": own["userActivity"]["userId"]}
+            admin_s = await served.data(by_pseudonym, pseudonym)
+            claimed = await served.error(by_pseudonym, pseudonym, token=served.ada)
+            return own["userActivity"], by_id["userActivity"], other, admin_s, claimed
 
-    own, by_id, other = asyncio.run(ask())
+    own, by_id, other, admin_s, claimed = asyncio.run(ask())
 
-    assert own == by_id
+    assert own == by_id == admin_s["userActivity"]
+    assert claimed["extensions"]["code"] == "FORBIDDEN"
     assert own["executions"] == 8
     assert own["userId"].startswith("p1-")
     assert other["extensions"]["code"] == "FORBIDDEN"
