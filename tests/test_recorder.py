@@ -54,11 +54,12 @@ def recording(store: Store, *, strict: bool = True, **options: Any) -> Iterator[
     recorder = Recorder(
         store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(strict=strict), **options
     )
+    others = set(threading.enumerate())  # recorders of other tests may live on
     try:
         yield recorder
     finally:
         recorder.close(0 if recorder.health().last_error else 30)
-        for thread in threading.enumerate():
+        for thread in set(threading.enumerate()) - others:
             if thread.name == "copilot-analytics-recorder":
                 thread.join(60)
 
