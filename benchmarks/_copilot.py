@@ -1,10 +1,13 @@
 """The copilot that the capture benchmarks measure, bare or with the plugin, in its own process.
 
 Each message is answered by an acknowledgment, a stream start, 50 token frames of 128 bytes and a
-completion, as fast as possible. `GET /cpu` (uvicorn) or the message `cpu` (websockets) answers the
+completion, as fast as possible. Workloads: `raw` sends prepared texts without compression, the
+least that a server can do for a frame; `browser` does it by the server's defaults, which compress
+for every client that offers permessage-deflate, as all browsers do; `copilot` encodes each frame as
+JSON besides, as copilots do. `GET /cpu` (uvicorn) or the message `cpu` (websockets) answers the
 process's CPU time so far in nanoseconds, all threads.
 
-    python benchmarks/_copilot.py uvicorn|websockets bare|plugin STORE
+    python benchmarks/_copilot.py uvicorn|websockets bare|plugin raw|browser|copilot STORE
 
 prints its port when it listens and runs until it is killed.
 """
@@ -17,6 +20,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import uvloop
@@ -27,21 +31,25 @@ MESSAGE = json.dumps(
 )
 _TOKEN = json.dumps({"type": "stream_token", "token": ""})
 TOKEN = json.dumps({"type": "stream_token", "token": "x" * (128 - len(_TOKEN))})
-ANSWER = (
-    json.dumps({"type": "acknowledgment", "conversationId": "c-1"}),
-    json.dumps(
-        {
-            "type": "stream_start",
-            "conversationId": "c-1",
-            "metadata": {"intent": "track-order", "confidence": 0.9},
-        }
-    ),
-    *([TOKEN] * TOKENS),
-    json.dumps({"type": "stream_complete", "metadata": {"tokenCount": 50, "actionSuccess": True}}),
+FRAMES = (
+    {"type": "acknowledgment", "conversationId": "c-1"},
+    {
+        "type": "stream_start",
+        "conversationId": "c-1",
+        "metadata": {"intent": "track-order", "confidence": 0.9},
+    },
+    *([json.loads(TOKEN)] * TOKENS),
+    {"type": "stream_complete", "metadata": {"tokenCount": 50, "actionSuccess": True}},
 )
+ANSWER = tuple(json.dumps(frame) for frame in FRAMES)
 
 
-async def app(scope: Any, receive: Any, send: Any) -> None:
+def answer(workload: str) -> Iterable[str]:
+    """Return a message's answer, frame by frame."""
+    return map(json.dumps, FRAMES) if workload == "copilot" else ANSWER
+
+
+async def app(scope: Any, receive: Any, send: Any, workload: str = "raw") -> None:
     """Answer messages over plain ASGI, and the CPU time over HTTP."""
     if scope["type"] == "lifespan":
         while True:
@@ -59,17 +67,17 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return
-        for frame in ANSWER:
+        for frame in answer(workload):
             await send({"type": "websocket.send", "text": frame})
 
 
-async def handler(connection: Any) -> None:
+async def handler(connection: Any, workload: str = "raw") -> None:
     """Answer messages over `websockets`, and the CPU time to the message `cpu`."""
     async for message in connection:
         if message == "cpu":
             await connection.send(str(time.process_time_ns()))
             continue
-        for frame in ANSWER:
+        for frame in answer(workload):
             await connection.send(frame)
 
 
@@ -83,44 +91,51 @@ def listening() -> socket.socket:
     return listener
 
 
-def serve_uvicorn(store: str | None) -> None:
+def serve_uvicorn(store: str | None, workload: str) -> None:
     """Serve `app` on uvicorn, uvloop and websockets-sansio."""
     import uvicorn
 
-    served: Any = app
+    async def served_app(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send, workload)
+
+    served: Any = served_app
     if store:
         from copilot_analytics import Analytics
         from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
-        served = AnalyticsMiddleware(app, Analytics(store))
+        served = AnalyticsMiddleware(served_app, Analytics(store))
     config = uvicorn.Config(
         served,
         loop="uvloop",
         ws="websockets-sansio",
         log_level="error",
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=workload != "raw",
     )
     uvloop.run(uvicorn.Server(config).serve(sockets=[listening()]))
 
 
-async def _websockets(store: str | None) -> None:
+async def _websockets(store: str | None, workload: str) -> None:
     from websockets.asyncio.server import serve
 
-    served: Any = handler
+    async def served_handler(connection: Any) -> None:
+        await handler(connection, workload)
+
+    served: Any = served_handler
     if store:
         from copilot_analytics import Analytics
         from copilot_analytics_plugins.websockets import track
 
-        served = track(Analytics(store))(handler)
-    async with serve(served, sock=listening(), compression=None):
+        served = track(Analytics(store))(served_handler)
+    compression = None if workload == "raw" else "deflate"
+    async with serve(served, sock=listening(), compression=compression):
         await asyncio.Future()
 
 
 if __name__ == "__main__":
-    kind, variant, path = sys.argv[1:]
+    kind, variant, load, path = sys.argv[1:]
     os.environ.pop("COPILOT_ANALYTICS_ENABLED", None)
     where = f"sqlite:///{path}" if variant == "plugin" else None
     if kind == "uvicorn":
-        serve_uvicorn(where)
+        serve_uvicorn(where, load)
     else:
-        uvloop.run(_websockets(where))
+        uvloop.run(_websockets(where, load))

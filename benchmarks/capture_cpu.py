@@ -3,12 +3,15 @@
 20 connections, each answer 53 frames; server processes restarted and interleaved (bare, plugin,
 bare, …), the plugin's writer thread included and flushed.
 
-    python benchmarks/capture_cpu.py [uvicorn|websockets] [restarts=9] [turns=60]
+    python benchmarks/capture_cpu.py [uvicorn|websockets] [browser|raw|copilot] [restarts=9] [turns=60]
+
+The workloads are those of `_copilot.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +28,8 @@ BOUNDS = {"uvicorn": 1.15, "websockets": None}
 
 
 async def _talk(url: str, turns: int) -> None:
-    async with connect(url, compression=None, max_queue=None) as socket:
+    # It offers compression; whether there is any is up to the server.
+    async with connect(url, max_queue=None) as socket:
         for _ in range(turns):
             await socket.send(MESSAGE)
             for _ in ANSWER:
@@ -52,7 +56,7 @@ async def _load(kind: str, port: int, turns: int) -> float:
     return (after - before) / (CONNECTIONS * turns * len(ANSWER))
 
 
-def _run(kind: str, variant: str, turns: int) -> float:
+def _run(kind: str, variant: str, workload: str, turns: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(
             [
@@ -60,6 +64,7 @@ def _run(kind: str, variant: str, turns: int) -> float:
                 str(Path(__file__).with_name("_copilot.py")),
                 kind,
                 variant,
+                workload,
                 str(Path(folder) / "bench.db"),
             ],
             stdout=subprocess.PIPE,
@@ -73,17 +78,20 @@ def _run(kind: str, variant: str, turns: int) -> float:
             server.wait()
 
 
-def main(kind: str = "uvicorn", restarts: str = "9", turns: str = "60") -> int:
+def main(
+    kind: str = "uvicorn", workload: str = "browser", restarts: str = "9", turns: str = "60"
+) -> int:
     """Print the CPU per frame of both and their ratio."""
     bare, plugin = [], []
     for _ in range(int(restarts)):
-        bare.append(_run(kind, "bare", int(turns)))
-        plugin.append(_run(kind, "plugin", int(turns)))
+        bare.append(_run(kind, "bare", workload, int(turns)))
+        plugin.append(_run(kind, "plugin", workload, int(turns)))
     result = Result()
     ratio, low, high = ratios(plugin, bare)
-    result.line(f"{kind}: CPU per frame, bare (median)", sorted(bare)[len(bare) // 2], "ns")
-    result.line(f"{kind}: CPU per frame, plugin (median)", sorted(plugin)[len(plugin) // 2], "ns")
-    result.line(f"{kind}: ratio of medians", ratio, "x", BOUNDS[kind])
+    name = f"{kind}, {workload}"
+    result.line(f"{name}: CPU per frame, bare (median)", statistics.median(bare), "ns")
+    result.line(f"{name}: CPU per frame, plugin (median)", statistics.median(plugin), "ns")
+    result.line(f"{name}: ratio of medians", ratio, "x", BOUNDS[kind])
     print(f"{'':<58} {low:.3f} to {high:.3f} over {restarts} interleaved restarts")
     return result.missed
 
