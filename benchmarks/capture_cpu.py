@@ -1,9 +1,10 @@
-"""Process CPU per server frame with and without the plugin, over real sockets.
+r"""Process CPU per server frame with and without the plugin, over real sockets.
 
 20 connections, each answer 53 frames; server processes restarted and interleaved (bare, plugin,
 bare, …), the plugin's writer thread included and flushed.
 
-    python benchmarks/capture_cpu.py [uvicorn|websockets] [browser|raw|copilot] [restarts=9] [turns=60]
+    python benchmarks/capture_cpu.py [uvicorn|websockets] [browser|raw|copilot] [restarts=9] \
+        [turns=60]
 
 The workloads are those of `_copilot.py`.
 """
