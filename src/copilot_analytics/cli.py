@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from .errors import CopilotAnalyticsError, MissingDependencyError
@@ -11,9 +12,14 @@ __all__ = ["main"]
 USER_ERROR = 2
 """The exit status of a mistake in what was asked; 1 says that the answer itself is bad news."""
 
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
 
 def main() -> None:
     """Run the command; a user's mistake is one sentence on standard error and status 2."""
+    # Without a handler, SIGTERM would leave no time to close the store or remove the demo's.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         try:
             # A command imports what it alone needs when it runs.
@@ -29,4 +35,4 @@ def main() -> None:
         sys.stderr.write(f"copilot-analytics: {error}\n")
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

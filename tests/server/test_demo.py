@@ -40,8 +40,11 @@ def test_once_ends_with_every_number_as_the_simulator_counted(run: Run, tmp_path
     assert list(tmp_path.iterdir()) == [], "the temporary store is gone"
 
 
-def test_demo_stays_up_answers_and_ends_with_ctrl_c(start: Start) -> None:
-    process = start("demo", *SMALL)
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_demo_stays_up_answers_and_ends_tidily(
+    start: Start, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    process = start("demo", *SMALL, TMPDIR=str(tmp_path))
     lines = _lines_until(process, "Ctrl-C ends.")
     said = dict(re.findall(r"^(GraphQL|Copilot|Token|Store) +(\S+)$", "\n".join(lines), re.M))
     query = {"query": "{ recorderHealth { accepted stored } }"}
@@ -50,14 +53,15 @@ def test_demo_stays_up_answers_and_ends_with_ctrl_c(start: Start) -> None:
     answer = httpx.post(
         said["GraphQL"], json=query, headers={"Authorization": f"Bearer {said['Token']}"}
     )
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
 
     assert refused.status_code == 401
     assert answer.json()["data"]["recorderHealth"]["stored"] > 0
     assert said["Copilot"].startswith("ws://")
-    assert process.wait(20) == 130
+    assert process.wait(20) == status
     assert process.stdout is not None
-    assert "Traceback" not in process.stdout.read()
+    assert not process.stdout.read().strip(), "no traceback, no complaint"
+    assert list(tmp_path.iterdir()) == [], "the temporary store is gone"
 
 
 def test_once_needs_an_empty_store(run: Run, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from uvicorn.server import HANDLED_SIGNALS
 
 from ..errors import ConfigurationError
 from ..typing import ASGIApp
@@ -59,11 +61,12 @@ def base_url(listener: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Says when it has started, also when it could not."""
+    """Says when it has started, also when it could not, and which signal ended it."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
+        self.signal: int | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -71,10 +74,36 @@ class _Server(uvicorn.Server):
         finally:
             self.up.set()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # Uvicorn's own raises the signal again as soon as it has ended, which would end the process
+        # before what is around the server could be closed.
+        loop = asyncio.get_running_loop()
+        try:
+            for number in HANDLED_SIGNALS:
+                loop.add_signal_handler(number, self._end, number)
+        except NotImplementedError:  # Windows
+            with super().capture_signals():
+                yield
+            return
+        try:
+            yield
+        finally:
+            for number in HANDLED_SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _end(self, number: int) -> None:
+        self.signal = number
+        self.handle_exit(number, None)
+
 
 @asynccontextmanager
 async def running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve an app on a socket; yield the task, which ends with Ctrl-C; stop it on leaving."""
+    """Serve an app on a socket; yield the task, which ends with Ctrl-C; stop it on leaving.
+
+    Raises:
+        SystemExit: on leaving, if a signal ended it: 128 + its number.
+    """
     server = _Server(
         uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5)
     )
@@ -87,3 +116,5 @@ async def running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asynci
     finally:
         server.should_exit = True
         await task
+    if server.signal is not None:
+        sys.exit(128 + server.signal)
