@@ -217,3 +217,19 @@ def test_privacy_states_the_default_retention() -> None:
 
 def variable_of(name: str) -> str:
     return next(setting.variable for setting in SETTINGS if setting.name == name)
+
+
+def test_configuration_is_the_table_of_settings() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (.+?) \| (.+) \|$", text, flags=re.MULTILINE)
+
+    assert rows == [
+        (setting.name, setting.variable, shown_default(setting.default), setting.meaning)
+        for setting in SETTINGS
+    ]
+
+
+def shown_default(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return f"`{default}`" if default else "none"
