@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from copilot_analytics import _live, current
+from copilot_analytics import _live, _place
 from copilot_analytics._guard import Guard
 from copilot_analytics.analytics import Analytics
 from copilot_analytics.config import AnalyticsConfig
@@ -80,7 +80,7 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     gc.collect()
     for analytics in _live.live():
         _live.forget(analytics)
-    monkeypatch.setattr(current._misses, "_due", 0.0)
+    monkeypatch.setattr(_place._misses, "_due", 0.0)
 
 
 # --- commands -------------------------------------------------------------------------------------

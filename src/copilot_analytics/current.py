@@ -15,16 +15,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from contextvars import ContextVar, Token
+from contextvars import Token
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
-from ._live import LiveAnalytics, live, only
-from .errors import ConfigurationError
+from ._live import LiveAnalytics
+from ._place import Place, bind, current_place, enter, find, leave, miss
 from .events import EndReason
 from .tracking import Activity, CommandRun, ConnectionTracker, StepsRun, StreamRun
 
@@ -43,43 +41,6 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 RunT = TypeVar("RunT", CommandRun, StreamRun, StepsRun)
-
-_Run = CommandRun | StreamRun | StepsRun
-_Place = tuple[Activity, _Run | None]
-"""Where the code that runs now is: on whose connection, inside of what."""
-
-_place: ContextVar[_Place | None] = ContextVar("copilot_analytics_place", default=None)
-
-_LOG_INTERVAL_SECONDS = 60.0
-
-_log = logging.getLogger("copilot_analytics.current")
-
-
-class bind:  # reads as the function it is used as
-    """Makes a connection the current one: `with bind(tracker):` around its handler.
-
-    Entered and never left, it holds until the task ends.
-
-    Args:
-        tracker: the connection's tracker.
-    """
-
-    __slots__ = ("_token", "_tracker")
-
-    def __init__(self, tracker: ConnectionTracker) -> None:
-        self._tracker = tracker
-        self._token: Token[_Place | None] | None = None
-
-    def __enter__(self) -> None:
-        self._token = _place.set((self._tracker, None))
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        _leave(self._token)
 
 
 class _Piece(ABC, Generic[RunT]):
@@ -100,7 +61,7 @@ class _Piece(ABC, Generic[RunT]):
         self._analytics = analytics
         self._activity: Activity | None = None
         self._run: RunT | None = None
-        self._token: Token[_Place | None] | None = None
+        self._token: Token[Place | None] | None = None
         self._failure: tuple[str | None, str | None] | None = None
 
     def __enter__(self) -> Self:
@@ -109,7 +70,7 @@ class _Piece(ABC, Generic[RunT]):
             with activity.guard("current.begin"):
                 run = self._begin(activity)
                 self._activity, self._run = activity, run
-                self._token = _place.set((activity, run))
+                self._token = enter((activity, run))
         return self
 
     def __exit__(
@@ -120,7 +81,7 @@ class _Piece(ABC, Generic[RunT]):
     ) -> None:
         activity, run = self._activity, self._run
         if activity is not None and run is not None:
-            _leave(self._token)
+            leave(self._token)
             with activity.guard("current.end"):
                 self._end(activity, run, exc)
 
@@ -161,7 +122,7 @@ class _Piece(ABC, Generic[RunT]):
         self._failure = (error_type, message)
 
     def _find(self) -> Activity | None:
-        return _find(type(self).__name__, self._user_id, self._analytics)
+        return find(type(self).__name__, self._user_id, self._analytics)
 
     @abstractmethod
     def _again(self) -> Self:
@@ -357,9 +318,9 @@ def identify_connection(user_id: str) -> None:
     Args:
         user_id: the application's id of the user; stored as configuration says.
     """
-    place = _place.get()
+    place = current_place()
     if place is None or not isinstance(place[0], ConnectionTracker):
-        _miss("identify_connection", "called outside a tracked connection")
+        miss("identify_connection", "called outside a tracked connection")
         return
     with place[0].guard("current.identify"):
         place[0].identify(user_id)
@@ -382,7 +343,7 @@ def track_intent(
         conversation_id: the thread of messages; by default that of the user's message.
         analytics: where it goes, outside a connection; by default the only one in use.
     """
-    activity = _find("track_intent", user_id, analytics)
+    activity = find("track_intent", user_id, analytics)
     if activity is not None:
         with activity.guard("current.track_intent"):
             activity.track_intent(name, confidence, conversation_id=conversation_id)
@@ -403,7 +364,7 @@ def track_clarification(
         conversation_id: the thread of messages; by default that of the user's message.
         analytics: where it goes, outside a connection; by default the only one in use.
     """
-    activity = _find("track_clarification", user_id, analytics)
+    activity = find("track_clarification", user_id, analytics)
     if activity is not None:
         with activity.guard("current.track_clarification"):
             activity.track_clarification(intent, conversation_id=conversation_id)
@@ -430,7 +391,7 @@ def track_error(
         conversation_id: the thread of messages; by default that of the user's message.
         analytics: where it goes, outside a connection; by default the only one in use.
     """
-    activity = _find("track_error", user_id, analytics)
+    activity = find("track_error", user_id, analytics)
     if activity is not None:
         with activity.guard("current.track_error"):
             activity.track_error(
@@ -478,9 +439,9 @@ def track_usage(
         "reasoning_tokens": reasoning_tokens,
         "cost": cost,
     }
-    place = _place.get()
+    place = current_place()
     if place is None:
-        _miss("track_usage", "called outside a tracked connection")
+        miss("track_usage", "called outside a tracked connection")
         return
     activity, run = place
     if isinstance(run, StepsRun) or (run is not None and run.ended):
@@ -491,62 +452,3 @@ def track_usage(
             run=run,
             conversation_id=conversation_id,
         )
-
-
-def _find(caller: str, user_id: str | None, analytics: LiveAnalytics | None) -> Activity | None:
-    """Return what a call belongs to; None, logged now and then, if that cannot be told."""
-    place = _place.get()
-    if place is not None and analytics is None:
-        if user_id is None:
-            return place[0]
-        with place[0].guard("current.find"):
-            return place[0].apart(user_id)
-        return None
-    if user_id is None:
-        _miss(caller, "called outside a tracked connection and without a user_id")
-        return None
-    try:
-        analytics = analytics or only()
-    except ConfigurationError:
-        _miss(caller, "called without analytics=, where not exactly one Analytics is in use")
-        return None
-    if not analytics.config.enabled:
-        return None
-    with analytics.guard("current.find"):
-        return Activity(
-            analytics.recorder.record,
-            clock=analytics.clock,
-            user_id=analytics.stored_user_id(user_id),
-            stored_user_id=analytics.stored_user_id,
-            guard=analytics.guard,
-        )
-    return None
-
-
-def _leave(token: Token[_Place | None] | None) -> None:
-    if token is not None:
-        try:
-            _place.reset(token)
-        except ValueError:
-            # Left in another context than entered (a generator's, say): nothing was set here.
-            return
-
-
-class _Misses:
-    """Calls that nothing could be done with: logged at most once a minute."""
-
-    def __init__(self) -> None:
-        self._due = 0.0
-
-    def note(self, caller: str, problem: str) -> None:
-        found = live()
-        if found and not any(analytics.config.enabled for analytics in found):
-            return  # switched off: that is no mistake
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + _LOG_INTERVAL_SECONDS
-            _log.warning("%s was %s: nothing is recorded", caller, problem)
-
-
-_misses = _Misses()
-_miss = _misses.note
