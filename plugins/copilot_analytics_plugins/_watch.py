@@ -25,11 +25,11 @@ class Watch:
     A context manager around the handler, which notes the exception that leaves it.
     """
 
-    __slots__ = ("_guard", "is_content", "tracker")
+    __slots__ = ("_guard", "contents", "tracker")
 
     def __init__(self, analytics: Analytics, tracker: ConnectionTracker) -> None:
         self.tracker = tracker
-        self.is_content = tracker.is_content
+        self.contents = tracker.contents
         self._guard = analytics.guard
 
     def received(self, message: str | bytes | None, decode: bool | None) -> None:

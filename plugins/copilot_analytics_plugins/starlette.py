@@ -13,7 +13,7 @@ what the application sees (messages, exceptions, cancellation) is the same with 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Self, cast
 
@@ -120,7 +120,7 @@ class AnalyticsMiddleware:
             socket = self._socket(scope, receive, send)
             if socket is not None:
                 with bind(socket.tracker), socket:
-                    await self.app(scope, socket.receive, socket.send)
+                    await self.app(scope, socket.receive, socket.sender())
                 return
         elif scope["type"] == "lifespan":
             send = self._lifespan_send(send)
@@ -177,7 +177,7 @@ class _Socket:
     A context manager around the application's call; however that ends, the close is recorded.
     """
 
-    __slots__ = ("_guard", "_is_content", "_open", "_receive", "_send", "marks", "tracker")
+    __slots__ = ("_guard", "_open", "_receive", "_send", "marks", "tracker")
 
     def __init__(
         self, analytics: Analytics, tracker: ConnectionTracker, receive: Receive, send: Send
@@ -185,64 +185,65 @@ class _Socket:
         self.tracker = tracker
         self.marks: dict[str, bool] = {}
         self._guard = analytics.guard
-        self._is_content = tracker.is_content
         self._receive = receive
         self._send = send
         self._open = False
 
     async def receive(self) -> Message:
         """Receive from the server, then look at what came."""
-        message = await self._receive()
+        receive = self._receive
+        message = await receive()
         try:  # `with guard` costs a microsecond
-            self._received(message)
+            kind = message["type"]
+            if kind == "websocket.receive":
+                data = _payload(message)
+                if self._open and data is not None:
+                    self.tracker.client_frame(data)
+            elif kind == "websocket.disconnect":
+                self._close(_code_of(message))
         except Exception as exc:
             self._caught("starlette.receive", exc)
         return message
 
-    def send(self, message: Message) -> Awaitable[None]:
-        """Send to the server; what is no content frame is looked at once it is sent.
+    def sender(self) -> Send:
+        """Return what sends to the server; what is no content frame is looked at once it is sent.
 
         The hot path: for a content frame this is a plain call that returns the server's own
-        awaitable, because a coroutine around it costs more than all the rest.
+        awaitable, because a coroutine around it costs more than all the rest; so do calls and
+        attributes, hence the closure.
         """
-        try:
-            text = message.get("text")
-            if type(text) is str and self._is_content(text):
-                return self._send(message)
-        except Exception as exc:
-            if isinstance(message, MutableMapping):  # else it is the server's to refuse
-                self._caught("starlette.send", exc)
-            return self._send(message)
-        return self._send_and_look(message)
+        contents = self.tracker.contents
+        inner = self._send
+        send_and_look = self._send_and_look
+
+        def send(message: Message) -> Awaitable[None]:
+            try:
+                if not contents.low <= message["text"] < contents.high:
+                    return send_and_look(message)
+            except Exception:  # no text at all, or no message, which is the server's to refuse
+                return send_and_look(message)
+            contents.count += 1
+            return inner(message)
+
+        return send
 
     async def _send_and_look(self, message: Message) -> None:
-        await self._send(message)
+        send = self._send  # calling an attribute that is no method is slow before Python 3.12
+        await send(message)
         try:
-            self._sent(message)
+            kind = message["type"]
+            if kind == "websocket.send":
+                data = _payload(message)
+                if self._open and data is not None:
+                    self.tracker.server_frame(data)
+            elif kind == "websocket.accept":
+                if not self.marks.get("ignore"):
+                    self._open = True
+                    self.tracker.opened(subprotocol=message.get("subprotocol"))
+            elif kind == "websocket.close":
+                self._close(message.get("code", 1000))
         except Exception as exc:
             self._caught("starlette.send", exc)
-
-    def _received(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "websocket.receive":
-            data = _payload(message)
-            if self._open and data is not None:
-                self.tracker.client_frame(data)
-        elif kind == "websocket.disconnect":
-            self._close(_code_of(message))
-
-    def _sent(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "websocket.send":
-            data = _payload(message)
-            if self._open and data is not None:
-                self.tracker.server_frame(data)
-        elif kind == "websocket.accept":
-            if not self.marks.get("ignore"):
-                self._open = True
-                self.tracker.opened(subprotocol=message.get("subprotocol"))
-        elif kind == "websocket.close":
-            self._close(message.get("code", 1000))
 
     def _caught(self, place: str, exc: Exception) -> None:
         """Take an exception of analytics itself."""

@@ -217,12 +217,14 @@ class AnalyticsConnection(ServerConnection):
         watch = self._watch
         if watch is None:
             return super().send(message, *args, **kwargs)
-        try:
-            if type(message) is str and not (args or kwargs) and watch.is_content(message):
-                return super().send(message)
-        except Exception as exc:
-            watch.caught("websockets.send", exc)
-            return super().send(message, *args, **kwargs)
+        contents = watch.contents
+        if (
+            type(message) is str
+            and contents.low <= message < contents.high
+            and not (args or kwargs)
+        ):
+            contents.count += 1
+            return super().send(message)
         return self._send_and_look(watch, message, args, kwargs)
 
     async def _send_and_look(

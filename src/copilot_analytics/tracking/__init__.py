@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from ._activity import Activity
 from ._connection import ConnectionTracker, TrackingOptions
+from ._contents import Contents
 from ._runs import CommandRun, StepsRun, StreamRun
 
 __all__ = [
     "Activity",
     "CommandRun",
     "ConnectionTracker",
+    "Contents",
     "StepsRun",
     "StreamRun",
     "TrackingOptions",

@@ -30,10 +30,11 @@ from ..protocols.signals import (
     UserMessage,
 )
 from ._activity import Activity
+from ._contents import NOTHING, Contents
 from ._runs import StepsRun, StreamRun
 from ._turns import Turn, same_conversation
 
-__all__ = ["HANDLERS", "NOTHING", "SignalReader"]
+__all__ = ["HANDLERS", "SignalReader"]
 
 _RunT = TypeVar("_RunT", StreamRun, StepsRun)
 
@@ -44,34 +45,30 @@ _COMPLETED = EndReason.COMPLETED
 _SUPERSEDED = EndReason.SUPERSEDED
 
 
-NOTHING: Final = ""
-"""No text is from here up to, but not including, the same."""
-
-
 class SignalReader(Activity):
-    """The frames' half of a tracker."""
+    """The frames' half of a tracker.
+
+    Attributes:
+        contents: tells the content frames of the open stream, and counts them.
+    """
 
     __slots__ = (
         "_adapter",
         "_asked",
-        "_beyond",
-        "_chunks",
-        "_content",
         "_identified",
         "_messages",
         "_skipped",
         "_trust_client_identity",
+        "contents",
     )
 
     _adapter: FrameAdapter
     _asked: tuple[Turn, Observation] | None
-    _beyond: str
-    _chunks: int
-    _content: str
     _identified: bool
     _messages: int
     _skipped: Counter[str]
     _trust_client_identity: bool
+    contents: Contents
 
     def identify(self, user_id: str) -> None:
         """Say whose the connection is; earlier events keep what they had.
@@ -188,16 +185,16 @@ class SignalReader(Activity):
         run.chunks += 1
         if len(self._streams) == 1 and isinstance(data, str):
             prefix = self._adapter.content_prefix(data)
-            if prefix:  # every frame has an empty one
-                self._content = prefix
-                self._beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+            if prefix is not None:
+                self.contents.learn(prefix)
 
     def _stop_counting(self) -> None:
-        self._content = self._beyond = NOTHING
-        if self._chunks and self._streams:
+        contents = self.contents
+        contents.low = contents.high = NOTHING
+        if contents.count and self._streams:
             # It was learned while this one was open, and no other.
-            self._streams[-1].chunks += self._chunks
-            self._chunks = 0
+            self._streams[-1].chunks += contents.count
+            contents.count = 0
 
     def _stream_ended(self, signal: StreamEnd, now: float) -> None:
         run = _latest(self._streams, signal.conversation_id)
