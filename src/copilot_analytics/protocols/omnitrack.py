@@ -28,6 +28,9 @@ _NOTHING: Final[tuple[Signal, ...]] = ()
 # `type` first decides; what follows it cannot make the frame another one.
 _CONTENT_START = re.compile(r'[ \t\r\n]*\{[ \t\r\n]*"type"[ \t\r\n]*:[ \t\r\n]*"stream_token"')
 
+# As JavaScript and Python write them.
+_USUAL_CONTENT_STARTS: Final = ('{"type":"stream_token"', '{"type": "stream_token"')
+
 
 class _Context(msgspec.Struct, gc=False, rename="camel"):
     user_id: str | None = None
@@ -71,8 +74,10 @@ class OmnitrackAdapter(FrameAdapter):
 
     def client_frame(self, data: str | bytes) -> Sequence[Signal]:
         """Return a `UserMessage` for a message, nothing for a good-bye and a heartbeat."""
+        # Calling an attribute that is no method is slow before Python 3.12, a variable is not.
+        decode = self._decode_client
         try:
-            frame = self._decode_client(data)
+            frame = decode(data)
         except UNREADABLE:
             found = load_object(data)
             if found is None:
@@ -97,8 +102,9 @@ class OmnitrackAdapter(FrameAdapter):
 
     def server_frame(self, data: str | bytes) -> Sequence[Signal]:
         """Return what the frame's `type` stands for."""
+        decode = self._decode_server
         try:
-            frame = self._decode_server(data)
+            frame = decode(data)
         except UNREADABLE:
             return self._second_look(data)
         return frame.signals()
@@ -110,6 +116,9 @@ class OmnitrackAdapter(FrameAdapter):
         """
         if isinstance(data, bytes):
             return None
+        for usual in _USUAL_CONTENT_STARTS:  # a fifth of what the expression costs
+            if data.startswith(usual):
+                return usual
         start = _CONTENT_START.match(data)
         return start.group() if start else None
 

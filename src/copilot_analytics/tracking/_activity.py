@@ -125,7 +125,7 @@ class Activity(Happenings):
             if not run.coded and same_conversation(run.conversation_id, turn.conversation_id):
                 run.coded = True
                 return run
-        return self._open_stream(turn, self._monotonic(), coded=True)
+        return self._open_stream(turn, self._monotonic(), True)
 
     def count_content(self, run: StreamRun, count: int = 1) -> None:
         """Count pieces of a stream that the application sends and no adapter recognises."""

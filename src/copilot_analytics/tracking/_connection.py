@@ -156,7 +156,8 @@ class ConnectionTracker(SignalReader):
         if self._live:
             signals = self._adapter.client_frame(data)
             if signals:
-                now = self._monotonic()
+                monotonic_ms = self._monotonic
+                now = monotonic_ms()
                 for signal in signals:
                     HANDLERS[type(signal)](self, signal, now)
 
@@ -177,7 +178,8 @@ class ConnectionTracker(SignalReader):
         if self._live:
             signals = self._adapter.server_frame(data)
             if signals:
-                now = self._monotonic()
+                monotonic_ms = self._monotonic
+                now = monotonic_ms()
                 for signal in signals:
                     if type(signal) is StreamContent:
                         self._content_sent(signal, now, data)

@@ -114,30 +114,33 @@ class Happenings:
         event_type: EventType,
         conversation_id: str | None,
         metadata: dict[str, Any],
-        *,
         hold: bool = False,
     ) -> None:
         if not self._recording:
             return
         if self._held:
             self._release()
+        # Calling an attribute that is no method is slow before Python 3.12, a variable is not.
+        now_ms = self._now
         observation = Observation(
-            event_type, self.user_id, self._now(), conversation_id, self.connection_id, metadata
+            event_type, self.user_id, now_ms(), conversation_id, self.connection_id, metadata
         )
         if hold:
             self._held.append(observation)
         else:
-            self._record(observation)
+            record = self._record
+            record(observation)
 
     def _release(self) -> None:
         """Hand on what was held back."""
         held = self._held
+        record = self._record
         while held:
             try:
                 observation = held.popleft()
             except IndexError:  # another thread was faster
                 return
-            self._record(observation)
+            record(observation)
 
     def _classify(
         self,
@@ -209,8 +212,10 @@ class Happenings:
             metadata["intent"] = turn.intent
         if step_number is not None:
             metadata["step_number"] = step_number
-        self._add_usage(metadata, turn, usage)
-        metadata.update(details)
+        if turn.usage is not None or usage is not None:
+            self._add_usage(metadata, turn, usage)
+        if details:
+            metadata.update(details)
         event_type = _ACTION_EXECUTED if success else _ACTION_FAILED
         self._emit(event_type, turn.conversation_id, metadata)
 
@@ -232,7 +237,6 @@ class Happenings:
         self,
         turn: Turn,
         now: float,
-        *,
         coded: bool,
         intent: str | None = None,
         extra: dict[str, Any] | None = None,
@@ -246,15 +250,11 @@ class Happenings:
             self._turns.begin(turn)
         intent = intent or turn.intent
         asked_at = now if turn.asked_at is None or turn.answered else turn.asked_at
-        run = StreamRun(
-            turn, turn.conversation_id, now, asked_at, coded=coded, framed=not coded, intent=intent
-        )
+        run = StreamRun(turn, turn.conversation_id, now, asked_at, coded, not coded, intent)
         turn.streamed = True
         turn.open += 1
         self._streams.append(run)
-        metadata: dict[str, Any] = {}
-        if intent is not None:
-            metadata["intent"] = intent
+        metadata: dict[str, Any] = {} if intent is None else {"intent": intent}
         if extra is not None:
             metadata.update(extra)
         self._emit(_STREAMING_STARTED, run.conversation_id, metadata)
@@ -269,7 +269,6 @@ class Happenings:
         reason: EndReason,
         now: float,
         details: dict[str, Any],
-        *,
         hold: bool = False,
     ) -> bool:
         """End a stream, at most once; say whether it was open.
@@ -299,13 +298,15 @@ class Happenings:
         intent = run.intent or turn.intent
         if intent is not None:
             metadata["intent"] = intent
-        self._add_usage(metadata, turn, run.usage)
-        metadata.update(details)
+        if turn.usage is not None or run.usage is not None:
+            self._add_usage(metadata, turn, run.usage)
+        if details:
+            metadata.update(details)
         self._emit(
             _STREAMING_COMPLETED if reason is _COMPLETED else _STREAMING_INTERRUPTED,
             run.conversation_id or turn.conversation_id,
             metadata,
-            hold=hold,
+            hold,
         )
         return True
 

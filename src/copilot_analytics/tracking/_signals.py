@@ -99,10 +99,11 @@ class SignalReader(Activity):
             metadata["streaming"] = signal.streaming
         if signal.extra is not None:
             metadata.update(signal.extra)
+        now_ms = self._now
         message = Observation(
             _MESSAGE_SENT,
             self.user_id,
-            self._now(),
+            now_ms(),
             signal.conversation_id,
             self.connection_id,
             metadata,
@@ -148,7 +149,9 @@ class SignalReader(Activity):
         took = signal.execution_ms
         if took is None and turn.asked_at is not None:
             took = now - turn.asked_at
-        details = self._error_details(None, signal.error_type, signal.error_message)
+        details: dict[str, Any] = {}
+        if signal.error_type is not None or signal.error_message is not None:
+            details = self._error_details(None, signal.error_type, signal.error_message)
         if signal.extra is not None:
             details.update(signal.extra)
         name = signal.command_name or turn.intent
@@ -173,7 +176,7 @@ class SignalReader(Activity):
         if turn.streamed and self._turns.another_waits(turn):
             self._turns.end(turn)
             turn = self._turn(conversation_id)
-        self._open_stream(turn, now, coded=False, intent=signal.intent, extra=signal.extra)
+        self._open_stream(turn, now, False, signal.intent, signal.extra)
 
     def _content_sent(self, signal: StreamContent, now: float, data: str | bytes) -> None:
         run = _latest(self._streams, signal.conversation_id)
@@ -211,7 +214,7 @@ class SignalReader(Activity):
             if signal.partial_length is not None:
                 details["partial_length"] = signal.partial_length
             figures = details | figures
-        self._end_stream(run, signal.reason, now, figures, hold=signal.tentative)
+        self._end_stream(run, signal.reason, now, figures, signal.tentative)
 
     def _add_figures(self, conversation_id: str | None, figures: dict[str, Any]) -> None:
         # A stream's end that is held back is the newest event, and its figures may follow it.
@@ -323,7 +326,7 @@ class SignalReader(Activity):
         else:
             turn = self._turns.ending(signal.conversation_id)
         if turn is not None:
-            self._turns.end(turn, tentative=signal.tentative)
+            self._turns.end(turn, signal.tentative)
 
     def _frame_skipped(self, signal: Skipped, now: float) -> None:
         self._skipped[f"frame_{signal.reason}"] += 1

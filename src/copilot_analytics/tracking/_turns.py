@@ -130,7 +130,7 @@ class Turns:
             for other in self.waiting
         )
 
-    def end(self, turn: Turn, *, tentative: bool = False) -> None:
+    def end(self, turn: Turn, tentative: bool = False) -> None:
         """Note that a turn's answer has ended."""
         self._ends_seen = True
         if tentative:
