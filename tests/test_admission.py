@@ -433,3 +433,105 @@ def test_whatever_is_observed_is_refused_or_fit_to_be_stored(
             )
         else:
             assert event in Refusal
+
+
+class Number(IntEnum):
+    ONE = 1
+
+
+class Text(StrEnum):
+    A = "a"
+
+
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(None, True, False, 0, 1, 7, -1, 10**12, 10**12 + 1, 2**70, 0.0, 0.5, 1.0, 12.34567, -0.1),
+        *(
+            math.nan,
+            math.inf,
+            -math.inf,
+            1e300,
+            1000,
+            4999,
+            5000,
+            Decimal("1.5"),
+            Number.ONE,
+        ),
+        *(
+            "",
+            " ",
+            "track-order",
+            "a@b.example",
+            "completed",
+            EndReason.CLOSED,
+            "x" * 300,
+            b"x",
+            [],
+        ),
+    ]
+)
+IDS = st.sampled_from(["user-1", "user-2", "", None, 5, True, "x" * 300, "a\x00b", Text.A])
+OBSERVATIONS = st.lists(
+    st.builds(
+        observation,
+        st.sampled_from([*EventType, "MESSAGE_SENT"]),
+        st.dictionaries(
+            st.sampled_from(sorted({name for keys in METADATA_KEYS.values() for name in keys})),
+            VALUES,
+            max_size=4,
+        ),
+        user_id=st.just("user-1") | IDS,
+        timestamp=st.just(NOW) | st.sampled_from([NOW + 1, NOW + DAY_MS, 0, True, float(NOW)]),
+        conversation_id=st.none() | IDS,
+        connection_id=st.just("c-1") | IDS,
+    ),
+    max_size=12,
+)
+
+
+def told(event: AnalyticsEvent | Refusal) -> Any:
+    if isinstance(event, Refusal):
+        return event
+    metadata = {name: (type(value), value) for name, value in event.metadata.items()}
+    ids = (event.user_id, event.conversation_id, event.connection_id)
+    return event.event_type, event.timestamp, metadata, ids, tuple(map(type, ids))
+
+
+@given(st.lists(OBSERVATIONS, max_size=3))
+def test_the_usual_are_admitted_together_as_they_are_alone(
+    slices: list[list[Observation]],
+) -> None:
+    alone, together = admission(), admission()
+    for seen in slices:
+        copies = [
+            observation(
+                one.event_type,
+                dict(one.metadata),
+                user_id=one.user_id,
+                timestamp=one.timestamp,
+                conversation_id=one.conversation_id,
+                connection_id=one.connection_id,
+            )
+            for one in seen
+        ]
+        usual, others = together.admit_usual(seen)
+        places = [place for place, one in enumerate(seen) if any(one is other for other in others)]
+        found = dict(zip(sorted(set(range(len(seen))) - set(places)), usual, strict=True))
+        found |= {place: together.admit(seen[place]) for place in places}  # type: ignore[misc]
+        expected = [told(alone.admit(one)) for one in copies]
+        assert [told(found[place]) for place in range(len(seen))] == expected
+        numbers = [event.sequence for event in usual]
+        assert numbers == sorted(numbers)
+        assert alone.skipped == together.skipped
+
+
+def test_what_nobody_has_seen_before_is_looked_at_once_and_then_usual() -> None:
+    gate = admission()
+    seen = [observation(metadata={"command_name": "ship", "execution_ms": 1.0}) for _ in range(3)]
+    usual, others = gate.admit_usual(seen)
+    assert (usual, others) == ([], seen)
+    first = admitted(gate, others[0])
+    usual, others = gate.admit_usual(others[1:])
+    assert others == []
+    assert [event.sequence for event in usual] == [first.sequence + 1, first.sequence + 2]
+    assert [event.event_id > first.event_id for event in usual] == [True, True]

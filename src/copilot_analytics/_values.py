@@ -12,14 +12,26 @@ from typing import SupportsIndex
 from .events import EndReason, MetadataValue, ValueKind
 from .redaction import MAX_TEXT_LENGTH, bound_id, bound_name, clean_text, redact_name
 
-__all__ = ["CHECKS", "Check", "UnfitError", "checked_id", "checked_name", "checked_text"]
+__all__ = [
+    "CHECKS",
+    "END_REASONS",
+    "MAX_AMOUNT",
+    "MAX_COUNT",
+    "MAX_DURATION_MS",
+    "Check",
+    "UnfitError",
+    "checked_id",
+    "checked_name",
+    "checked_text",
+]
 
 MAX_COUNT = 10**12
 MAX_DURATION_MS = 366.0 * 24 * 3_600_000
 MAX_AMOUNT = 1e9
 # So that the sums of a day, durations in microseconds, stay far below 2**63.
 
-_END_REASONS = {reason.value: reason.value for reason in EndReason}
+END_REASONS = {reason.value: reason.value for reason in EndReason}
+"""The texts of end reasons, by themselves and by the members."""
 
 
 class UnfitError(Exception):
@@ -143,7 +155,7 @@ def _close_code(value: object) -> int:
 
 def _end_reason(value: object) -> str:
     try:
-        return _END_REASONS[checked_text(value)]
+        return END_REASONS[checked_text(value)]
     except KeyError:
         raise UnfitError("out_of_range") from None
 

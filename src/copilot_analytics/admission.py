@@ -7,10 +7,17 @@ or recounts events later counts the same. Whatever is left out is counted by rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
+from itertools import repeat
+from types import NoneType
+from typing import Any
 
+from msgspec.structs import astuple
+
+from ._columns import COLUMN_CHECKS, ColumnCheck, Shapes, types_of, usual_names
+from ._names import OTHER, Names
 from ._values import CHECKS, Check, UnfitError, checked_id, checked_name, checked_text
 from .events import (
     METADATA_KEYS,
@@ -28,9 +35,6 @@ from .typing import Clock
 from .writer import Writer
 
 __all__ = ["OTHER", "UNKNOWN_ERROR", "Admission", "Refusal"]
-
-OTHER = "(other)"
-"""The name of what comes after the first 1,000 different names of a kind and day."""
 
 UNKNOWN_ERROR = "unknown"
 """The type of an error that names none."""
@@ -89,7 +93,7 @@ class Admission:
     ) -> None:
         self._clock = clock
         self._writer = writer
-        self._next_id = EventIds().next
+        self._ids = EventIds()
         self._keeps_text = error_text != "type_only"
         self._max_age_ms = max_age_ms
         self._max_ahead_ms = max_ahead_ms
@@ -100,7 +104,7 @@ class Admission:
         self._earliest = 0
         self._latest = -1  # nothing is in the window before the clock was asked
         self._day_start = -DAY_MS
-        self._names: dict[str, _Names] = {}
+        self._names: dict[str, Names] = {}
         self._max_names = max_names
         self._fingerprints = self._names_of("fingerprint")
         own = [MetadataKey(name, name, kind, "") for name, kind in (extra_keys or {}).items()]
@@ -108,6 +112,14 @@ class Admission:
             event_type: {key.name: self._check_of(key) for key in (*own, *keys.values())}
             for event_type, keys in METADATA_KEYS.items()
         }
+        # What identifies errors looks at several keys.
+        self._shapes = Shapes(
+            {
+                event_type: {key.name: self._column_check_of(key) for key in (*own, *keys.values())}
+                for event_type, keys in METADATA_KEYS.items()
+                if event_type not in _WITH_ERRORS
+            }
+        )
 
     @property
     def skipped(self) -> dict[str, int]:
@@ -164,7 +176,7 @@ class Admission:
         if event_type in _WITH_ERRORS:
             self._identify_error(event_type, metadata)
         return AnalyticsEvent(
-            self._next_id(timestamp),
+            self._ids.next(timestamp),
             event_type,
             user_id,
             timestamp,
@@ -174,6 +186,77 @@ class Admission:
             self._writer.id,
             self._writer.next_sequence(),
         )
+
+    def admit_usual(
+        self, observations: Sequence[Observation]
+    ) -> tuple[list[AnalyticsEvent], list[Observation]]:
+        """Return the events of those observations that need no second look, and the others.
+
+        Both in the order given; the others are for `admit`, one by one. It makes the same of the
+        usual ones at half the cost. Their metadata is kept, not copied.
+        """
+        others = list(observations)
+        if not others or types_of(others) != {Observation}:
+            return [], others
+        rows = list(map(astuple, others))
+        event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(rows)
+        if (
+            types_of(event_types) != {EventType}
+            or types_of(seen) != {dict}
+            or not self._are_of_one_day(timestamps)
+            or not self._know(user_ids, (*conversation_ids, *connection_ids))
+        ):
+            return [], others
+        unfit = self._shapes.unfit(event_types, seen)
+        others = [others[place] for place in sorted(unfit)]
+        if unfit:
+            rows = [row for place, row in enumerate(rows) if place not in unfit]
+            if not rows:
+                return [], others
+            event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(
+                rows
+            )
+        events = map(
+            AnalyticsEvent,
+            self._ids.take(timestamps),
+            event_types,
+            user_ids,
+            timestamps,
+            conversation_ids,
+            connection_ids,
+            seen,
+            repeat(self._writer.id),
+            self._writer.next_sequences(len(rows)),
+        )
+        return list(events), others
+
+    def _are_of_one_day(self, timestamps: Sequence[int]) -> bool:
+        """Say whether times are all in the window and of one UTC day, which is turned to."""
+        if types_of(timestamps) != {int}:
+            return False
+        first, last = min(timestamps), max(timestamps)
+        if not self._earliest <= first <= last <= self._latest and (
+            self._refusal(first) or self._refusal(last)
+        ):
+            return False
+        if not self._day_start <= first <= last < self._day_start + DAY_MS:
+            if first // DAY_MS != last // DAY_MS:
+                return False
+            self._turn_to(first // DAY_MS)
+        return True
+
+    def _know(self, user_ids: Sequence[str], others: Sequence[str | None]) -> bool:
+        """Say whether ids, or None among the others, are known or may be kept as they are."""
+        if types_of(user_ids) != {str} or not types_of(others) <= {str, NoneType}:
+            return False
+        for identifier in {*user_ids, *others} - self._known_ids:
+            if identifier is not None:
+                try:
+                    if self._learned(identifier) != identifier:
+                        return False
+                except UnfitError:
+                    return False
+        return True
 
     def _refusal(self, timestamp: int) -> Refusal | None:
         """Say what is wrong with a time outside of the window, which is first moved to now.
@@ -192,10 +275,13 @@ class Admission:
         if value is None:
             return None
         try:
-            admitted = checked_id(value)
+            return self._learned(value)
         except UnfitError as exc:
             self._skip(f"{exc.reason}:{name}")
             return None
+
+    def _learned(self, value: object) -> str:
+        admitted = checked_id(value)
         if len(self._known_ids) >= _MAX_KNOWN_IDS:
             self._known_ids.clear()
         self._known_ids.add(admitted)
@@ -212,8 +298,15 @@ class Admission:
             return self._label
         return CHECKS[key.kind]
 
-    def _names_of(self, key: str) -> _Names:
-        return self._names.setdefault(key, _Names(key, self._max_names, self._skip))
+    def _column_check_of(self, key: MetadataKey) -> ColumnCheck | None:
+        if key.kind is ValueKind.NAME:
+            return usual_names(self._names_of(key.name).today)
+        if key.kind is ValueKind.LABEL:
+            return usual_names(lambda: self._known_labels)
+        return COLUMN_CHECKS.get(key.kind)
+
+    def _names_of(self, key: str) -> Names:
+        return self._names.setdefault(key, Names(key, self._max_names, self._skip))
 
     def _turn_to(self, day: int) -> None:
         self._day_start = day * DAY_MS
@@ -261,41 +354,8 @@ class Admission:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
 
 
-class _Names:
-    """The different names of one kind that were admitted, by UTC day."""
-
-    __slots__ = ("_days", "_key", "_limit", "_skip", "_today")
-
-    def __init__(self, key: str, limit: int, skip: Callable[[str], None]) -> None:
-        self._key = key
-        self._limit = limit
-        self._skip = skip
-        self._days: dict[int, set[str]] = {}
-        self._today: set[str] = set()
-
-    def admit(self, value: object) -> str:
-        """Return the name to keep for a value."""
-        if type(value) is str and value in self._today:
-            return value
-        return self.counted(checked_name(value))
-
-    def counted(self, name: str) -> str:
-        """Return a name, or `OTHER` if it is one too many."""
-        if name not in self._today:
-            if len(self._today) >= self._limit:
-                self._skip(f"over_limit:{self._key}")
-                return OTHER
-            self._today.add(name)
-        return name
-
-    def turn_to(self, day: int, oldest: int) -> None:
-        """Go on with the names of a day; a new one makes those before the oldest forgotten."""
-        today = self._days.get(day)
-        if today is None:
-            for past in [past for past in self._days if past < oldest]:
-                del self._days[past]
-            today = self._days[day] = set()
-        self._today = today
+def _columns(rows: Sequence[tuple[Any, ...]]) -> Any:
+    return zip(*rows, strict=True)
 
 
 def _computed(value: object) -> MetadataValue | None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
+from itertools import islice
+from operator import add
 
 from ._forking import renew_in_children
 
@@ -24,7 +27,7 @@ _ID_LENGTH = 26
 _TIME_LENGTH = 10
 _PAIR_BITS = 10
 _PAIR_MASK = (1 << _PAIR_BITS) - 1
-_COUNTER_BITS = 30
+_COUNTER_MASK = (1 << 30) - 1
 _RANDOM_BITS = 50
 _MAX_HEADS = 1_024
 
@@ -56,10 +59,10 @@ class EventIds:
         first: where the counter starts; only the tests of the wrap need another than 0.
     """
 
-    __slots__ = ("__weakref__", "_counter", "_counter_head", "_heads", "_tail")
+    __slots__ = ("__weakref__", "_counter", "_heads", "_tails")
 
     def __init__(self, *, first: int = 0) -> None:
-        self._counter = first % (1 << _COUNTER_BITS)
+        self._counter = first
         # By second: the events of many connections go back and forth between a few.
         self._heads: dict[int, str] = {}
         self._draw()
@@ -71,34 +74,40 @@ class EventIds:
         Raises:
             ValueError: the time is outside 0..`MAX_TIMESTAMP`.
         """
-        head = self._heads.get(timestamp_ms >> _PAIR_BITS)
-        if head is None:
-            head = self._head_of(timestamp_ms)
-        counter = self._counter
-        low = counter & _PAIR_MASK
-        if low == 0:
+        (identifier,) = self.take((timestamp_ms,))
+        return identifier
+
+    def take(self, timestamps_ms: Sequence[int]) -> list[str]:
+        """Return a new id for each of some times; see `next`."""
+        heads = {timestamp: self._head_of(timestamp) for timestamp in set(timestamps_ms)}
+        tails = list(islice(self._tails, len(timestamps_ms)))
+        while len(tails) < len(timestamps_ms):
             self._draw()
-        self._counter = counter + 1
-        return (
-            f"{head}{_PAIRS[timestamp_ms & _PAIR_MASK]}"
-            f"{self._counter_head}{_PAIRS[low]}{self._tail}"
-        )
+            tails += islice(self._tails, len(timestamps_ms) - len(tails))
+        return list(map(add, map(heads.__getitem__, timestamps_ms), tails))
 
     def _head_of(self, timestamp_ms: int) -> str:
-        _check_timestamp(timestamp_ms)
-        if len(self._heads) >= _MAX_HEADS:
-            self._heads.clear()
         second = timestamp_ms >> _PAIR_BITS
-        head = self._heads[second] = _encode(second, 4)
-        return head
+        head = self._heads.get(second)
+        if head is None:
+            _check_timestamp(timestamp_ms)
+            if len(self._heads) >= _MAX_HEADS:
+                self._heads.clear()
+            head = self._heads[second] = _encode(second, 4)
+        return head + _PAIRS[timestamp_ms & _PAIR_MASK]
 
     def renew_in_child(self) -> None:
         """Draw other random bits than the parent process has; called after a fork."""
         self._draw()
 
     def _draw(self) -> None:
-        self._counter_head = _encode(self._counter >> _PAIR_BITS, 2)
-        self._tail = _encode(secrets.randbits(_RANDOM_BITS), 5)
+        """Make what follows the time in the ids up to the next multiple of 1,024."""
+        counter = self._counter
+        head = _encode(counter >> _PAIR_BITS, 2)
+        random_bits = _encode(secrets.randbits(_RANDOM_BITS), 5)
+        pairs = _PAIRS[counter & _PAIR_MASK :]
+        self._tails = iter([f"{head}{pair}{random_bits}" for pair in pairs])
+        self._counter = (counter + len(pairs)) & _COUNTER_MASK
 
 
 def new_id(timestamp_ms: int | None = None) -> str:

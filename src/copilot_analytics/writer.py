@@ -34,3 +34,7 @@ class Writer:
     def next_sequence(self) -> int:
         """Return the next number."""
         return next(self._numbers)
+
+    def next_sequences(self, count: int) -> list[int]:
+        """Return the next numbers, so many."""
+        return list(itertools.islice(self._numbers, count))
