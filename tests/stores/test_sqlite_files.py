@@ -167,7 +167,7 @@ def test_a_full_disk_loses_nothing_and_is_tried_again(
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", connect_small)
-    events = sample_events(300)
+    events = sample_events(500)
     with store_of(path) as store:
         store.write(Batch("writer", events[:5]))
     for pages in range(1, 40, 3):  # noqa: B007  the connections read it

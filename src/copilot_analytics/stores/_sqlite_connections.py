@@ -30,8 +30,8 @@ _FORK_WAIT_SECONDS = 0.5
 """How long a fork waits for what reads and writes; most batches take 50 ms."""
 
 _CACHE_KIB = 16_384
-"""The writer's page cache. The index by user is written all over: with SQLite's own 2 MB every
-batch reads pages that it has just written out, which costs a tenth of the insert rate."""
+"""The writer's page cache. A day's rollups of thousands of users are updated all over, and SQLite's
+own 2 MB might not hold them."""
 
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 """What is left of the log after a checkpoint; a long read makes it grow meanwhile."""

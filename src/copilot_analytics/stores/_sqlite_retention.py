@@ -100,8 +100,8 @@ class Sweep:
         kept_day = today - self._rollup_days + 1
         # Whole days only: a recount of a day sees all of its events, or none.
         events = connection.execute(
-            "DELETE FROM events WHERE rowid IN "
-            "(SELECT rowid FROM events WHERE timestamp < ? ORDER BY timestamp LIMIT ?)",
+            "DELETE FROM events WHERE (timestamp, event_id) IN (SELECT timestamp, event_id "
+            "FROM events WHERE timestamp < ? ORDER BY timestamp, event_id LIMIT ?)",
             ((today - self._event_days) * DAY_MS, CHUNK_ROWS),
         ).rowcount
         if events:
