@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from copilot_analytics.typing import SystemClock
 from copilot_analytics.writer import Writer
 
 CLOCK = SystemClock()
+TraceFunction = Callable[[FrameType, str, Any], Any]
 LATER = 3600.0
 """A flush interval that never comes."""
 
@@ -54,14 +57,10 @@ def recording(store: Store, *, strict: bool = True, **options: Any) -> Iterator[
     recorder = Recorder(
         store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(strict=strict), **options
     )
-    others = set(threading.enumerate())  # recorders of other tests may live on
     try:
         yield recorder
     finally:
         recorder.close(0 if recorder.health().last_error else 30)
-        for thread in set(threading.enumerate()) - others:
-            if thread.name == "copilot-analytics-recorder":
-                thread.join(60)
 
 
 def assert_accounted(health: RecorderHealth) -> None:
@@ -212,6 +211,44 @@ class TestRecording:
             while flushing.is_alive():
                 assert_accounted(recorder.health())
             assert recorder.health().stored == 5_000
+
+    def test_recording_in_the_middle_of_anything_harms_nothing(self) -> None:
+        """A signal handler may come before each instruction that its thread runs in here."""
+        passed = position = 0
+        writers: set[threading.Thread] = set()
+
+        class NotingStore(MemoryStore):
+            def write(self, batch: Batch) -> None:
+                writers.add(threading.current_thread())
+                super().write(batch)
+
+        def at_instruction(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+            nonlocal passed
+            if frame.f_globals.get("__name__") != Recorder.__module__:
+                return None
+            frame.f_trace_opcodes = True
+            passed += event == "opcode"
+            if event == "opcode" and passed == position:
+                recorder.record(message())
+            return at_instruction
+
+        tracing = sys.gettrace()
+        while position <= passed:
+            position, passed = position + 1, 0
+            writers.clear()
+            with recording(NotingStore(), strict=False, batch_size=1) as recorder:
+                sys.settrace(at_instruction)
+                try:
+                    recorder.record(message())
+                    recorder.record(message())
+                    left = recorder.close(60)
+                finally:
+                    sys.settrace(tracing)
+                health = recorder.health()
+            assert (left, health.errors, len(writers)) == (0, {}, 1)
+            assert health.stored == health.accepted
+            assert health.stored + health.rejected.get("closed", 0) == 2 + (position <= passed)
+        assert position > 100
 
 
 class TestRefusal:

@@ -32,7 +32,8 @@ class Guard:
         self.strict = strict
         self._errors: Counter[str] = Counter()
         self._logged: dict[str, float] = {}
-        self._lock = threading.Lock()
+        # Re-entrant: a signal handler may fail as well while its thread is in here.
+        self._lock = threading.RLock()
         self._log = logging.getLogger("copilot_analytics.guard")
         renew_in_children(self)
 
@@ -72,7 +73,7 @@ class Guard:
 
     def renew_in_child(self) -> None:
         """Start anew in a forked child: another thread may have held the lock."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._errors.clear()
         self._logged.clear()
 

@@ -104,6 +104,7 @@ class Analytics:
             flush_interval=self.config.flush_interval,
             enabled=self.config.enabled,
             skipped=self._skipped,
+            owns_store=self._owns_store,
         )
         self.service = AnalyticsService(
             self.store,

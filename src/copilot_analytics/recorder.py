@@ -15,6 +15,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from queue import Empty, SimpleQueue
 from types import MappingProxyType
 from weakref import WeakSet
 
@@ -40,14 +41,15 @@ class Recorder:
 
     Thread-safe. The thread starts with the first observation, and anew in a forked child, which
     writes as a writer of its own; what the parent had pending stays the parent's. At the exit of
-    the interpreter a recorder that was not closed is drained for at most 5 seconds.
+    the interpreter a recorder that was not closed is drained for at most 5 seconds, and a store
+    that nobody else would close is closed.
 
     Every observation taken is, at any moment, either pending, stored or dropped for a reason that
     is counted; `health()` shows all of them. A write that fails is repeated with the same batch,
     after a growing pause, until it succeeds or the store refuses it for good.
 
     Args:
-        store: where events go; not owned.
+        store: where events go; closed by the exit of the interpreter alone, and only if owned.
         admission: turns observations into events; from now on used by the thread alone.
         clock: tells the time of the last write.
         guard: keeps failures of ours away from the host.
@@ -57,6 +59,7 @@ class Recorder:
         enabled: whether anything is recorded at all; else no thread starts, and the store is never
             touched.
         skipped: what was left out before it came here, by reason, for `health()`.
+        owns_store: whether the exit of the interpreter closes the store.
     """
 
     SLICE_EVENTS = 128
@@ -86,6 +89,7 @@ class Recorder:
         flush_interval: float = 1.0,
         enabled: bool = True,
         skipped: Mapping[str, int] = MappingProxyType({}),
+        owns_store: bool = False,
     ) -> None:
         self._store = store
         self._admission = admission
@@ -97,19 +101,22 @@ class Recorder:
         self._queue: deque[Observation] = deque()
         self._enabled = enabled
         self._skipped = skipped
+        self._owns_store = owns_store
         self._closing = threading.Event()
         if not enabled:
             self._closing.set()
         self._reset()
         renew_in_children(self)
+        _at_exit.add(self)
 
     def _reset(self) -> None:
         # Signal handlers and finalizers may record while their thread is in here: so this one is
-        # re-entrant, and the thread waits for a lock to be released, which is done in one step.
+        # re-entrant, and the thread waits for a queue, into which everybody may put at any time.
         self._lock = threading.RLock()
-        self._bell = threading.Lock()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._abandoned = threading.Event()
         self._thread: threading.Thread | None = None
+        self._served = threading.Lock()
         self._ended = False
         self._waiters: list[tuple[float, Future[bool]]] = []
         # From this length of the queue on, `record` has to do more than append. It is 0 while
@@ -171,8 +178,7 @@ class Recorder:
                 self._ring()
 
     def _ring(self) -> None:
-        if self._bell.locked():
-            self._bell.release()
+        self._bell.put(None)
 
     def _reject(self, reason: str) -> None:
         self._rejected[reason] += 1
@@ -197,7 +203,6 @@ class Recorder:
             except BaseException:
                 self._thread = None
                 raise
-            _at_exit.add(self)
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything recorded before the call is stored, or dropped for good.
@@ -242,8 +247,9 @@ class Recorder:
 
     def _finishing(self) -> Future[bool]:
         with self._lock:
-            self._threshold = 0
+            # In this order: before it is closing, a signal handler would set the threshold again.
             self._closing.set()
+            self._threshold = 0
             return self._waiting(math.inf)
 
     def _waiting(self, target: float) -> Future[bool]:
@@ -259,6 +265,12 @@ class Recorder:
         self._abandoned.set()
         with self._lock:
             return self._held + len(self._queue)
+
+    def _end_at_exit(self) -> None:
+        self.close(self.EXIT_SECONDS)
+        # A thread that hangs in the store may hold its lock for ever.
+        if self._owns_store and (self._thread is None or self._ended):
+            self._store.close()
 
     def health(self) -> RecorderHealth:
         """Return how the recorder is doing; the store's statistics are left to who may block."""
@@ -282,11 +294,20 @@ class Recorder:
     # The rest runs in the thread.
 
     def _run(self) -> None:
+        # A signal handler that comes while a thread is being made starts another, and one that
+        # raises while it starts makes it look as if it had not: the first one there is the one.
+        if not self._served.acquire(blocking=False):
+            return
+        with self._lock:
+            self._thread = threading.current_thread()
         try:
             with self._guard.attempt("recorder.thread"):
                 while not self._closing.is_set():
                     self._drain(self._wait())
-                self._drain(len(self._queue))
+                # Only now: nothing is appended any more after whoever closes has left the lock.
+                with self._lock:
+                    waiting = len(self._queue)
+                self._drain(waiting)
         finally:
             with self._lock:
                 self._ended = True
@@ -311,11 +332,16 @@ class Recorder:
             False after the time.
         """
         with self._lock:
-            self._bell.acquire(blocking=False)
+            while not self._bell.empty():
+                self._bell.get()
             if self._closing.is_set() or self._waiters or len(self._queue) > threshold:
                 return True
             self._threshold = threshold
-        woken = self._bell.acquire(timeout=-1 if timeout is None else timeout)
+        woken = True
+        try:
+            self._bell.get(timeout=timeout)
+        except Empty:
+            woken = False
         self._hold(0)
         return woken
 
@@ -431,10 +457,9 @@ class Recorder:
 _at_exit: WeakSet[Recorder] = WeakSet()
 
 
-def _drain_at_exit() -> None:
+def _end_at_exit() -> None:
     for recorder in list(_at_exit):
-        if recorder.health().running:
-            recorder.close(recorder.EXIT_SECONDS)
+        recorder._end_at_exit()
 
 
-atexit.register(_drain_at_exit)
+atexit.register(_end_at_exit)
