@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -19,13 +19,20 @@ WebsocketsTranscripts = Callable[..., Transcripts]
 PROTOCOLS = ("websockets-sansio", "websockets", "wsproto")
 
 
+@pytest.fixture
+def analytics() -> Iterator[Analytics]:
+    with_everything_raised = Analytics("memory://", config=AnalyticsConfig(strict=True))
+    yield with_everything_raised
+    with_everything_raised.close()
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_middleware_is_transparent(
     protocol: str,
     asgi_transcripts: ASGITranscripts,
     bare_asgi_transcripts: Callable[[str], Transcripts],
+    analytics: Analytics,
 ) -> None:
-    analytics = Analytics("memory://", config=AnalyticsConfig(strict=True))
     seen = asgi_transcripts(protocol, lambda app: AnalyticsMiddleware(app, analytics))
 
     assert seen == bare_asgi_transcripts(protocol)
@@ -34,8 +41,8 @@ def test_middleware_is_transparent(
 def test_decorator_is_transparent(
     websockets_transcripts: WebsocketsTranscripts,
     bare_websockets_transcripts: Callable[[], Transcripts],
+    analytics: Analytics,
 ) -> None:
-    analytics = Analytics("memory://", config=AnalyticsConfig(strict=True))
     seen = websockets_transcripts(track(analytics))
 
     assert seen == bare_websockets_transcripts()
@@ -44,8 +51,8 @@ def test_decorator_is_transparent(
 def test_connection_class_is_transparent(
     websockets_transcripts: WebsocketsTranscripts,
     bare_websockets_transcripts: Callable[[], Transcripts],
+    analytics: Analytics,
 ) -> None:
-    analytics = Analytics("memory://", config=AnalyticsConfig(strict=True))
     connection = AnalyticsConnection.factory(analytics)
     seen = websockets_transcripts(lambda handler: handler, create_connection=connection)
 
