@@ -7,6 +7,7 @@ why.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -110,13 +111,10 @@ class Shapes:
         self, event_types: Sequence[EventType], metadata: Sequence[dict[str, Any]]
     ) -> set[int]:
         """Return the places of what needs a second look; the rest is made what is to be kept."""
-        places: dict[_Shape, list[int]] = {}
+        places: defaultdict[_Shape, list[int]] = defaultdict(list)
         shapes = [(kind, *keys) for kind, keys in zip(event_types, metadata, strict=True)]
         for place, shape in enumerate(shapes):
-            if shape in places:
-                places[shape].append(place)
-            else:
-                places[shape] = [place]
+            places[shape].append(place)
         unfit: set[int] = set()
         for shape, found in places.items():
             if not self._fits(shape, [metadata[place] for place in found]):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .events import ANONYMOUS_PREFIX, AnalyticsEvent, EventType
-from .histogram import bucket
+from .histogram import buckets
 
 __all__ = [
     "ACTIONS",
@@ -93,7 +93,7 @@ def add_times(
     if times:
         _add(counters, f"{name}_samples", len(times))
         _add(counters, f"{name}_us", sum([round(ms * 1000) for ms in times]))
-        _add_family(counters, prefix, list(map(bucket, times)))
+        _add_family(counters, prefix, buckets(times))
 
 
 def by_metadata(group: Iterable[AnalyticsEvent], key: str) -> dict[str, list[AnalyticsEvent]]:

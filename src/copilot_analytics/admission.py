@@ -196,10 +196,13 @@ class Admission:
         usual ones at half the cost. Their metadata is kept, not copied.
         """
         others = list(observations)
-        if not others or types_of(others) != {Observation}:
+        try:
+            rows = list(map(astuple, others))
+            event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(
+                rows
+            )
+        except (TypeError, ValueError):  # nothing at all, or no observations
             return [], others
-        rows = list(map(astuple, others))
-        event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(rows)
         if (
             types_of(event_types) != {EventType}
             or types_of(seen) != {dict}

@@ -9,10 +9,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import accumulate
 
-__all__ = ["MAX_BUCKET", "MAX_MS", "MIN_MS", "ZERO_BUCKET", "bucket", "quantile", "value_of"]
+__all__ = [
+    "MAX_BUCKET",
+    "MAX_MS",
+    "MIN_MS",
+    "ZERO_BUCKET",
+    "bucket",
+    "buckets",
+    "quantile",
+    "value_of",
+]
 
 MIN_MS = 0.001
 """Durations up to this are in the zero bucket."""
@@ -45,6 +54,11 @@ _BOUNDS = [MIN_MS, *map(_power, range(ZERO_BUCKET + 1, MAX_BUCKET))]
 def bucket(ms: float) -> int:
     """Return the bucket of a duration in milliseconds; NaN and negative ones count as zero."""
     return bisect_left(_BOUNDS, ms) + ZERO_BUCKET
+
+
+def buckets(times_ms: Iterable[float]) -> list[int]:
+    """Return the bucket of each of some durations; see `bucket`."""
+    return [bisect_left(_BOUNDS, ms) + ZERO_BUCKET for ms in times_ms]
 
 
 def value_of(bucket: int) -> float:
