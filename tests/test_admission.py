@@ -514,24 +514,32 @@ def test_the_usual_are_admitted_together_as_they_are_alone(
             )
             for one in seen
         ]
-        usual, others = together.admit_usual(seen)
-        places = [place for place, one in enumerate(seen) if any(one is other for other in others)]
-        found = dict(zip(sorted(set(range(len(seen))) - set(places)), usual, strict=True))
-        found |= {place: together.admit(seen[place]) for place in places}  # type: ignore[misc]
-        expected = [told(alone.admit(one)) for one in copies]
-        assert [told(found[place]) for place in range(len(seen))] == expected
-        numbers = [event.sequence for event in usual]
-        assert numbers == sorted(numbers)
+        expected = [alone.admit(one) for one in copies]
+        events, refusals = together.admit_all(seen)
+        assert list(map(told, events)) == [told(one) for one in expected if one not in refusals]
+        assert refusals == [one for one in expected if isinstance(one, Refusal)]
+        assert [event.sequence for event in events] == [
+            one.sequence for one in expected if not isinstance(one, Refusal)
+        ]
         assert alone.skipped == together.skipped
 
 
-def test_what_nobody_has_seen_before_is_looked_at_once_and_then_usual() -> None:
+def test_the_usual_and_the_unusual_are_numbered_in_their_order() -> None:
+    """Ids of one millisecond sort as their observations came."""
     gate = admission()
-    seen = [observation(metadata={"command_name": "ship", "execution_ms": 1.0}) for _ in range(3)]
-    usual, others = gate.admit_usual(seen)
-    assert (usual, others) == ([], seen)
-    first = admitted(gate, others[0])
-    usual, others = gate.admit_usual(others[1:])
-    assert others == []
-    assert [event.sequence for event in usual] == [first.sequence + 1, first.sequence + 2]
-    assert [event.event_id > first.event_id for event in usual] == [True, True]
+    shipped = {"command_name": "ship", "success": True}
+    gate.admit(observation(metadata=dict(shipped)))
+
+    events, refusals = gate.admit_all(
+        [
+            observation(metadata=dict(shipped)),
+            observation(metadata={"command_name": "new", "success": True}),
+            observation(EventType.ERROR_OCCURRED, metadata={"error_type": "Broken"}),
+            observation(metadata=dict(shipped)),
+        ]
+    )
+
+    assert [event.metadata.get("command_name") for event in events] == ["ship", "new", None, "ship"]
+    assert [event.event_id for event in events] == sorted(event.event_id for event in events)
+    assert [event.sequence for event in events] == [2, 3, 4, 5]
+    assert refusals == []

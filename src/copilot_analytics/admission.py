@@ -52,6 +52,10 @@ _MAX_KNOWN_IDS = 10_000
 _MAX_KNOWN_TEXTS = 1_000
 
 
+_Checked = tuple[EventType, str, int, str | None, str | None, dict[str, MetadataValue]]
+"""The middle fields of an `AnalyticsEvent`, in their order: all but its numbers."""
+
+
 class Refusal(StrEnum):
     """Why an observation became no event."""
 
@@ -131,6 +135,66 @@ class Admission:
 
         Values that cannot be used are left out, and counted in `skipped`.
         """
+        checked = self._checked(observation)
+        if isinstance(checked, Refusal):
+            return checked
+        timestamp = checked[2]
+        return AnalyticsEvent(
+            self._ids.next(timestamp), *checked, self._writer.id, self._writer.next_sequence()
+        )
+
+    def admit_all(
+        self, observations: Sequence[Observation]
+    ) -> tuple[list[AnalyticsEvent], list[Refusal]]:
+        """Do as `admit` for each in turn, at half the cost of what is usual.
+
+        Metadata is kept where nothing in it needs a second look, not copied.
+
+        Returns:
+            The events in the order of their observations, and why there are none of the others.
+        """
+        rows: list[_Checked | Refusal] = self._usual(observations)
+        if not rows:
+            rows = list(map(self._checked, observations))
+        refusals = [row for row in rows if isinstance(row, Refusal)]
+        checked = [row for row in rows if not isinstance(row, Refusal)] if refusals else rows
+        if not checked:
+            return [], refusals
+        columns: Any = list(zip(*checked, strict=True))
+        events = map(
+            AnalyticsEvent,
+            self._ids.take(columns[2]),
+            *columns,
+            repeat(self._writer.id),
+            self._writer.next_sequences(len(checked)),
+        )
+        return list(events), refusals
+
+    def _usual(self, observations: Sequence[Observation]) -> list[_Checked | Refusal]:
+        """Return observations checked together, those that are unusual one by one.
+
+        Nothing if none of them can be checked together.
+        """
+        try:
+            rows: list[Any] = list(map(astuple, observations))
+            event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = zip(
+                *rows, strict=True
+            )
+        except (TypeError, ValueError):  # nothing at all, or no observations
+            return []
+        if (
+            types_of(event_types) != {EventType}
+            or types_of(seen) != {dict}
+            or not self._are_of_one_day(timestamps)
+            or not self._know(user_ids, (*conversation_ids, *connection_ids))
+        ):
+            return []
+        for place in sorted(self._shapes.unfit(event_types, seen)):
+            rows[place] = self._checked(observations[place])
+        return rows
+
+    def _checked(self, observation: Observation) -> _Checked | Refusal:
+        """Return what the event is to hold, but for its numbers."""
         event_type = observation.event_type
         timestamp = observation.timestamp
         seen = observation.metadata
@@ -175,63 +239,7 @@ class Admission:
                         metadata[name] = admitted
         if event_type in _WITH_ERRORS:
             self._identify_error(event_type, metadata)
-        return AnalyticsEvent(
-            self._ids.next(timestamp),
-            event_type,
-            user_id,
-            timestamp,
-            conversation_id,
-            connection_id,
-            metadata,
-            self._writer.id,
-            self._writer.next_sequence(),
-        )
-
-    def admit_usual(
-        self, observations: Sequence[Observation]
-    ) -> tuple[list[AnalyticsEvent], list[Observation]]:
-        """Return the events of those observations that need no second look, and the others.
-
-        Both in the order given; the others are for `admit`, one by one. It makes the same of the
-        usual ones at half the cost. Their metadata is kept, not copied.
-        """
-        others = list(observations)
-        try:
-            rows = list(map(astuple, others))
-            event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(
-                rows
-            )
-        except (TypeError, ValueError):  # nothing at all, or no observations
-            return [], others
-        if (
-            types_of(event_types) != {EventType}
-            or types_of(seen) != {dict}
-            or not self._are_of_one_day(timestamps)
-            or not self._know(user_ids, (*conversation_ids, *connection_ids))
-        ):
-            return [], others
-        unfit = self._shapes.unfit(event_types, seen)
-        others = [others[place] for place in sorted(unfit)]
-        if unfit:
-            rows = [row for place, row in enumerate(rows) if place not in unfit]
-            if not rows:
-                return [], others
-            event_types, user_ids, timestamps, conversation_ids, connection_ids, seen = _columns(
-                rows
-            )
-        events = map(
-            AnalyticsEvent,
-            self._ids.take(timestamps),
-            event_types,
-            user_ids,
-            timestamps,
-            conversation_ids,
-            connection_ids,
-            seen,
-            repeat(self._writer.id),
-            self._writer.next_sequences(len(rows)),
-        )
-        return list(events), others
+        return event_type, user_id, timestamp, conversation_id, connection_id, metadata
 
     def _are_of_one_day(self, timestamps: Sequence[int]) -> bool:
         """Say whether times are all in the window and of one UTC day, which is turned to."""
@@ -355,10 +363,6 @@ class Admission:
 
     def _skip(self, reason: str) -> None:
         self._skipped[reason] = self._skipped.get(reason, 0) + 1
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> Any:
-    return zip(*rows, strict=True)
 
 
 def _computed(value: object) -> MetadataValue | None:

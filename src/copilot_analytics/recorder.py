@@ -387,14 +387,14 @@ class Recorder:
             taken = [self._queue.popleft() for _ in range(size)]
             self._taken += size
             self._hold(size)
-        usual: list[AnalyticsEvent] = []
-        others = taken
         if size >= self.TOGETHER_EVENTS:
             with self._guard.attempt("recorder.admission"):
-                usual, others = self._admission.admit_usual(taken)
-        events += usual
-        if others:
-            self._admit_with_care(iter(others), events)
+                admitted, refusals = self._admission.admit_all(taken)
+                events += admitted
+                if refusals:
+                    self._drop(Counter(refusal.value for refusal in refusals))
+                return
+        self._admit_with_care(iter(taken), events)
 
     def _admit_with_care(
         self, observations: Iterator[Observation], events: list[AnalyticsEvent]
