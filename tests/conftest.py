@@ -12,9 +12,9 @@ settings.register_profile("any-machine", deadline=None)  # a busy machine is no 
 settings.load_profile("any-machine")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _no_threads_left() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Fail a test that leaves threads of ours running, and with them stores open."""
+    """Fail a module whose tests leave threads of ours running, and with them stores open."""
     others = set(threading.enumerate())
     yield
     left = [thread for thread in threading.enumerate() if thread not in others and _ours(thread)]

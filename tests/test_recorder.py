@@ -57,10 +57,14 @@ def recording(store: Store, *, strict: bool = True, **options: Any) -> Iterator[
     recorder = Recorder(
         store, Admission(CLOCK, Writer()), clock=CLOCK, guard=Guard(strict=strict), **options
     )
+    others = set(threading.enumerate())
     try:
         yield recorder
     finally:
         recorder.close(0 if recorder.health().last_error else 30)
+        for thread in set(threading.enumerate()) - others:
+            if thread.name == "copilot-analytics-recorder":
+                thread.join(60)  # or its last words are logged in the next test
 
 
 def assert_accounted(health: RecorderHealth) -> None:
