@@ -79,7 +79,9 @@ def test_merge_is_the_union_in_any_order(parts: list[int], seed: int) -> None:
     days = [rng.sample(population, size) for size in parts]
     merged = Distinct.merge(map(Distinct.of, days))
     everyone = {user for day in days for user in day}
-    assert merged == Distinct.of(everyone)
+    exact = all(len(day) < EXACT_BELOW for day in days)
+    assert merged.members == (frozenset(everyone) if exact else None)
+    assert merged == Distinct.merge_bytes([Distinct.of(day).to_bytes() for day in days])
     rng.shuffle(days)
     assert merged == Distinct.merge(map(Distinct.of, days))
     assert merged.registers == Distinct.of(everyone).registers
@@ -92,7 +94,14 @@ def test_merge_is_exact_only_if_every_part_is() -> None:
     assert not Distinct.merge([many, many]).count().exact
     assert Distinct.merge([many, many]) == many
     halves = [Distinct.of(_users(300, seed)) for seed in (1, 2)]
-    assert not Distinct.merge(halves).count().exact
+    assert Distinct.merge(halves).count() == DistinctUsers(600, exact=True)
+
+
+def test_union_of_many_is_stored_as_a_sketch() -> None:
+    union = Distinct.merge([Distinct.of(_users(300, seed)) for seed in (1, 2)])
+    stored = Distinct.from_bytes(union.to_bytes())
+    assert stored.members is None
+    assert stored.registers == union.registers
 
 
 @pytest.mark.parametrize("count", [2, EXACT_BELOW])

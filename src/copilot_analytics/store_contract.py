@@ -22,6 +22,7 @@ from .batch import Batch
 from .distinct import EXACT_BELOW, Distinct, user_hash
 from .events import AnalyticsEvent, EventType
 from .periods import DAY_MS, HOUR_MS, DateRange
+from .queries import DistinctUsers
 from .rollups import ACTIVITY, Rollup, RollupKey, RollupKind
 from .store_samples import (
     DAYS,
@@ -264,7 +265,7 @@ class StoreContract(ABC):
             assert_holds(store, [rare])
 
     def test_distinct_users_are_exact_until_they_are_many(self, tmp_path: Path) -> None:
-        """Below the bound by the set, beyond it by the sketch; and the union of days is either."""
+        """Below the bound a day is the set, beyond it the sketch; a range is what its days are."""
         yesterday = NOW_MS - DAY_MS
         half = EXACT_BELOW // 2
         events = numbered(
@@ -275,6 +276,7 @@ class StoreContract(ABC):
             ]
         )
         more = numbered([event(EventType.MESSAGE_SENT, f"b{n}") for n in range(half)], "other")
+        many = numbered([event(EventType.MESSAGE_SENT, f"c{n}") for n in range(half)], "third")
         with self._opened(tmp_path) as store:
             for batch in batches_of(events, 100):
                 store.write(batch)
@@ -284,11 +286,15 @@ class StoreContract(ABC):
             for batch in batches_of(more, 100):
                 store.write(batch)
             users = store.distinct(RollupKind.ACTIVITY, [ACTIVITY], DAYS)[ACTIVITY]
+            assert users.count() == DistinctUsers(2 * half, exact=True)
+            for batch in batches_of(many, 100):
+                store.write(batch)
+            users = store.distinct(RollupKind.ACTIVITY, [ACTIVITY], DAYS)[ACTIVITY]
             assert not users.count().exact
             assert users == Distinct.of(
-                user_hash(f"{letter}{n}") for letter in "ab" for n in range(half)
+                user_hash(f"{letter}{n}") for letter in "abc" for n in range(half)
             )
-            assert_holds(store, [*events, *more])
+            assert_holds(store, [*events, *more, *many])
 
     def test_patterns_live_beyond_their_days(self, tmp_path: Path) -> None:
         """The earliest message, both ends, a bounded number of users; whatever came first."""

@@ -162,11 +162,11 @@ class SQLiteStore(Store):
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
     ) -> dict[str, Distinct]:
         """See `Store.distinct`."""
-        parts: dict[str, list[Distinct]] = {}
+        parts: dict[str, list[bytes]] = {}
         with self._connections.reading() as connection:
             for dimension, blob in _rows(connection, _USERS_OF, kind, range, dimensions):
-                parts.setdefault(dimension, []).append(Distinct.from_bytes(blob))
-        return {dimension: Distinct.merge(found) for dimension, found in parts.items()}
+                parts.setdefault(dimension, []).append(blob)
+        return {dimension: Distinct.merge_bytes(found) for dimension, found in parts.items()}
 
     def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
         """See `Store.patterns`."""
