@@ -1,13 +1,14 @@
 """The copilot that the capture benchmarks measure, bare or with the plugin, in its own process.
 
 Each message is answered by an acknowledgment, a stream start, 50 token frames of 128 bytes and a
-completion, as fast as possible. Workloads: `raw` sends prepared texts without compression, the
-least that a server can do for a frame; `browser` does it by the server's defaults, which compress
-for every client that offers permessage-deflate, as all browsers do; `copilot` encodes each frame as
-JSON besides, as copilots do. `GET /cpu` (uvicorn) or the message `cpu` (websockets) answers the
+completion. Workloads: `copilot` does what copilots do: tokens come at a model's pace (one every 5
+ms), each frame is encoded as JSON, and the server compresses, by its defaults, for every client
+that offers permessage-deflate, as all browsers do. `burst` sends as fast as it can what it has
+encoded beforehand; `raw` does so without compression, the least that a server can do for a frame.
+`GET /cpu` (uvicorn) or the message `cpu` (websockets) answers the
 process's CPU time so far in nanoseconds, all threads.
 
-    python benchmarks/_copilot.py uvicorn|websockets bare|plugin raw|browser|copilot STORE
+    python benchmarks/_copilot.py uvicorn|websockets bare|plugin copilot|burst|raw STORE
 
 prints its port when it listens and runs until it is killed.
 """
@@ -20,12 +21,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvloop
 
 TOKENS = 50
+PACE_SECONDS = 0.005
 MESSAGE = json.dumps(
     {"action": "message", "message": "Where is my order?", "conversationId": "c-1"}
 )
@@ -44,9 +46,11 @@ FRAMES = (
 ANSWER = tuple(json.dumps(frame) for frame in FRAMES)
 
 
-def answer(workload: str) -> Iterable[str]:
-    """Return a message's answer, frame by frame."""
-    return map(json.dumps, FRAMES) if workload == "copilot" else ANSWER
+async def paced() -> AsyncIterator[str]:
+    """Yield an answer at a model's pace, each frame encoded when it is due."""
+    for frame in FRAMES:
+        await asyncio.sleep(PACE_SECONDS)
+        yield json.dumps(frame)
 
 
 async def app(scope: Any, receive: Any, send: Any, workload: str = "raw") -> None:
@@ -67,7 +71,11 @@ async def app(scope: Any, receive: Any, send: Any, workload: str = "raw") -> Non
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return
-        for frame in answer(workload):
+        if workload == "copilot":
+            async for frame in paced():
+                await send({"type": "websocket.send", "text": frame})
+            continue
+        for frame in ANSWER:
             await send({"type": "websocket.send", "text": frame})
 
 
@@ -77,7 +85,11 @@ async def handler(connection: Any, workload: str = "raw") -> None:
         if message == "cpu":
             await connection.send(str(time.process_time_ns()))
             continue
-        for frame in answer(workload):
+        if workload == "copilot":
+            async for frame in paced():
+                await connection.send(frame)
+            continue
+        for frame in ANSWER:
             await connection.send(frame)
 
 

@@ -3,8 +3,8 @@ r"""Process CPU per server frame with and without the plugin, over real sockets.
 20 connections, each answer 53 frames; server processes restarted and interleaved (bare, plugin,
 bare, …), the plugin's writer thread included and flushed.
 
-    python benchmarks/capture_cpu.py [uvicorn|websockets] [browser|raw|copilot] [restarts=9] \
-        [turns=60]
+    python benchmarks/capture_cpu.py [uvicorn|websockets] [copilot|burst|raw] [restarts=9] \
+        [turns=20]
 
 The workloads are those of `_copilot.py`.
 """
@@ -80,7 +80,7 @@ def _run(kind: str, variant: str, workload: str, turns: int) -> float:
 
 
 def main(
-    kind: str = "uvicorn", workload: str = "browser", restarts: str = "9", turns: str = "60"
+    kind: str = "uvicorn", workload: str = "copilot", restarts: str = "9", turns: str = "20"
 ) -> int:
     """Print the CPU per frame of both and their ratio."""
     bare, plugin = [], []

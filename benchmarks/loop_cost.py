@@ -4,7 +4,9 @@ One connection of uvicorn's websockets-sansio protocol over a transport that thr
 each turn is a client message and its 53 server frames. CPU time of the loop's thread only (the
 writer thread is in `capture_cpu.py`), bare and with the plugin in turn.
 
-    python benchmarks/loop_cost.py [rounds=15] [turns=300]
+    python benchmarks/loop_cost.py [burst|raw] [rounds=25] [turns=100]
+
+The workloads are those of `_copilot.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 _HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
 )
 
 
@@ -71,8 +74,14 @@ def _client_frame(text: str) -> bytes:
 class _Connection:
     """One open connection to an application."""
 
-    def __init__(self, served: Any) -> None:
-        config = Config(served, ws="websockets-sansio", lifespan="off", log_level="error")
+    def __init__(self, served: Any, workload: str) -> None:
+        config = Config(
+            served,
+            ws="websockets-sansio",
+            lifespan="off",
+            log_level="error",
+            ws_per_message_deflate=workload != "raw",
+        )
         config.load()
         self.transport = _NullTransport()
         self.state = ServerState()
@@ -101,9 +110,10 @@ class _Connection:
         return (time.thread_time_ns() - started) / (count * len(ANSWER))
 
 
-async def _measure(rounds: int, turns: int, store: str) -> int:
+async def _measure(workload: str, rounds: int, turns: int, store: str) -> int:
     analytics = Analytics(store)
-    bare, plugin = _Connection(app), _Connection(AnalyticsMiddleware(app, analytics))
+    bare = _Connection(app, workload)
+    plugin = _Connection(AnalyticsMiddleware(app, analytics), workload)
     await bare.open()
     await plugin.open()
     ours, baseline = [], []
@@ -113,9 +123,10 @@ async def _measure(rounds: int, turns: int, store: str) -> int:
         await analytics.recorder.flush()
     result = Result()
     ratio, low, high = ratios(ours, baseline)
-    result.line("loop thread per frame, bare (median)", statistics.median(baseline), "ns")
-    result.line("loop thread per frame, plugin (median)", statistics.median(ours), "ns")
-    result.line("loop thread: ratio of medians", ratio, "x", 1.35)
+    name = f"loop thread, {workload}"
+    result.line(f"{name}: per frame, bare (median)", statistics.median(baseline), "ns")
+    result.line(f"{name}: per frame, plugin (median)", statistics.median(ours), "ns")
+    result.line(f"{name}: ratio of medians", ratio, "x", 1.35)
     print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
     await bare.close()
     await plugin.close()
@@ -123,11 +134,11 @@ async def _measure(rounds: int, turns: int, store: str) -> int:
     return result.missed
 
 
-def main(rounds: str = "15", turns: str = "300") -> int:
+def main(workload: str = "burst", rounds: str = "25", turns: str = "100") -> int:
     """Print the cost of a frame on the loop's thread."""
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{Path(folder) / 'bench.db'}"
-        return uvloop.run(_measure(int(rounds), int(turns), store))
+        return uvloop.run(_measure(workload, int(rounds), int(turns), store))
 
 
 if __name__ == "__main__":
