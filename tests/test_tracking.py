@@ -275,6 +275,14 @@ def test_servers_greeting_names_all_events_of_the_connection() -> None:
     assert {event.connection_id for event in wire.connection.recorded} == {"named"}
 
 
+def test_greeted_socket_is_seen_although_it_stays_idle() -> None:
+    wire = Wire()
+    wire.server(type="connected", connectionId="named")
+    (connected,) = wire.connection.recorded
+    assert connected.event_type is E.WEBSOCKET_CONNECTED
+    assert connected.connection_id == "named"
+
+
 def test_frames_that_tell_nothing_are_counted_by_reason() -> None:
     skipped: Counter[str] = Counter()
     wire = Wire(skipped=skipped)

@@ -318,6 +318,9 @@ class SignalReader(Activity):
             self.connection_id = signal.connection_id
             for observation in self._held:
                 observation.connection_id = signal.connection_id
+            if len(self._held) == 1:
+                # Nothing else is waited for: a socket that stays idle is seen at once.
+                self._release()
 
     def _turn_ended(self, signal: TurnEnd, now: float) -> None:
         turn: Turn | None
