@@ -191,6 +191,7 @@ def _print_addresses(console: Console, endpoint: str, token: str, store: str) ->
         ("Store", store),
     ):
         console.print(f"{name:<9}{value}", markup=False, soft_wrap=True)
+    console.print("A browser that opens the GraphQL address shows how to ask it.")
     console.print("Users go on talking to the copilot. Ctrl-C ends.")
 
 
