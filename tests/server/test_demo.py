@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,26 @@ def test_demo_stays_up_answers_and_ends_tidily(
     assert process.stdout is not None
     assert not process.stdout.read().strip(), "no traceback, no complaint"
     assert list(tmp_path.iterdir()) == [], "the temporary store is gone"
+
+
+def test_demo_ends_tidily_while_users_talk(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start("demo", "--days", "0", "--users", "400", "--port", str(port))
+    for _ in range(600):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/graphql")
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            break
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(20) == 130
+    assert process.stdout is not None
+    said = process.stdout.read()
+    assert "Traceback" not in said
+    assert "never retrieved" not in said
 
 
 def test_once_needs_an_empty_store(run: Run, tmp_path: Path) -> None:

@@ -26,16 +26,13 @@ from .demo_report import differences, fetch_dashboard, tables
 from .listening import base_url, listen, running
 from .sample_copilot import CopilotCrashError
 from .serve import chosen_token
-from .simulation import Population, live_session, past_days
+from .simulation import Population, live_session, past_days, trickle_of_sessions
 from .tally import Tally
 
 __all__ = ["Demo"]
 
 _AT_ONCE = 20
 """Live users who talk at the same time."""
-
-_TRICKLE_SECONDS = 3.0
-"""The mean time between two sessions once the demo stays up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ class Demo:
             if self.once:
                 return 1 if wrong else 0
             _print_addresses(console, endpoint, token, analytics.store.url)
-            trickle = asyncio.create_task(_trickle(endpoint, population))
+            trickle = asyncio.create_task(trickle_of_sessions(_socket_url(endpoint), population))
             try:
                 await server
             finally:
@@ -156,6 +153,7 @@ class Demo:
             finally:
                 for task in visits:
                     task.cancel()
+                await asyncio.gather(*visits, return_exceptions=True)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -193,13 +191,3 @@ def _print_addresses(console: Console, endpoint: str, token: str, store: str) ->
         console.print(f"{name:<9}{value}", markup=False, soft_wrap=True)
     console.print("A browser that opens the GraphQL address shows how to ask it.")
     console.print("Users go on talking to the copilot. Ctrl-C ends.")
-
-
-async def _trickle(endpoint: str, population: Population) -> None:
-    """Let one user after the other talk to the copilot until cancelled or the server is gone."""
-    source = random.Random()
-    with contextlib.suppress(OSError):
-        while True:
-            await asyncio.sleep(source.expovariate(1 / _TRICKLE_SECONDS))
-            user = population.name(source.randrange(population.size))
-            await live_session(_socket_url(endpoint), user, source)

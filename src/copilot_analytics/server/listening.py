@@ -116,5 +116,6 @@ async def running(app: ASGIApp, listener: socket.socket) -> AsyncIterator[asynci
     finally:
         server.should_exit = True
         await task
-    if server.signal is not None:
-        sys.exit(128 + server.signal)
+        if server.signal is not None:
+            # Whatever else went wrong did so because the server was ended.
+            sys.exit(128 + server.signal)

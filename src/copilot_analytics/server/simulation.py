@@ -19,7 +19,10 @@ from ..tracking import ConnectionTracker
 from .sample_copilot import CopilotCrashError, Ending, Request, sample_requests
 from .tally import Tally
 
-__all__ = ["Population", "live_session", "past_days"]
+__all__ = ["Population", "live_session", "past_days", "trickle_of_sessions"]
+
+_TRICKLE_SECONDS = 3.0
+"""The mean time between two sessions of a trickle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,3 +159,13 @@ async def live_session(url: str, user: str, source: random.Random) -> Tally:
             elif script.ending is Ending.CLIENT_LEAVES:
                 await socket.close(1001)
     return tally
+
+
+async def trickle_of_sessions(url: str, population: Population) -> None:
+    """Let one user after the other talk to the copilot until cancelled or the server is gone."""
+    source = random.Random()
+    with contextlib.suppress(OSError, ConnectionClosed):
+        while True:
+            await asyncio.sleep(source.expovariate(1 / _TRICKLE_SECONDS))
+            user = population.name(source.randrange(population.size))
+            await live_session(url, user, source)
