@@ -112,6 +112,24 @@ def _little_endian(numbers: array[int]) -> array[int]:
     return numbers
 
 
+def _raise(registers: bytearray, hashes: Iterable[int]) -> bool:
+    """Raise registers to the ranks of hashes; return whether that changed any."""
+    raised = False
+    for hash in hashes:
+        register = hash >> _RANK_BITS
+        rank = _MAX_RANK - (hash & _RANK_MASK).bit_length()
+        if rank > registers[register]:
+            registers[register] = rank
+            raised = True
+    return raised
+
+
+def _sketch_of(hashes: Iterable[int]) -> bytearray:
+    registers = bytearray(REGISTERS)
+    _raise(registers, hashes)
+    return registers
+
+
 def _form_of(data: bytes) -> bytes:
     """Return the version byte of stored distinct users that are sound."""
     form, size = data[:1], len(data) - 1
@@ -175,7 +193,7 @@ class Distinct:
         if sketches:
             union._members = None
             union._registers = _highest(sketches)
-            union._raise(members)
+            _raise(union._registers, members)
         else:
             union._members = members
         return union
@@ -198,14 +216,13 @@ class Distinct:
     def add(self, hashes: Iterable[int]) -> bool:
         """Add hashes, see `user_hash`, and return whether that changed anything."""
         if self._members is None:
-            return self._raise(hashes)
+            return _raise(self._registers, hashes)
         before = len(self._members)
         self._members.update(hashes)
         after = len(self._members)
         if after >= EXACT_BELOW:
             members, self._members = self._members, None
-            self._registers = bytearray(REGISTERS)
-            self._raise(members)
+            self._registers = _sketch_of(members)
         return after > before
 
     def count(self) -> DistinctUsers:
@@ -222,23 +239,7 @@ class Distinct:
     @property
     def registers(self) -> bytes:
         """The sketch's registers, always complete."""
-        if self._members is None:
-            return bytes(self._registers)
-        sketch = Distinct()
-        sketch._registers = bytearray(REGISTERS)
-        sketch._raise(self._members)
-        return bytes(sketch._registers)
-
-    def _raise(self, hashes: Iterable[int]) -> bool:
-        registers = self._registers
-        raised = False
-        for hash in hashes:
-            register = hash >> _RANK_BITS
-            rank = _MAX_RANK - (hash & _RANK_MASK).bit_length()
-            if rank > registers[register]:
-                registers[register] = rank
-                raised = True
-        return raised
+        return bytes(self._registers if self._members is None else _sketch_of(self._members))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Distinct):

@@ -153,11 +153,8 @@ class Activity(Happenings):
             error_message: why, where no exception tells.
         """
         details = self._error_details(error, error_type, error_message)
-        if isinstance(error, Exception):
-            reason = EndReason.ERROR
-            details["fault_id"] = self._faults.of(error).fault_id
-        elif error is not None:
-            reason = EndReason.CANCELLED
+        if error is not None:
+            reason = self._ended_by(error, details)
         self._end_stream(run, reason, self._monotonic(), details)
 
     def begin_steps(
@@ -217,12 +214,16 @@ class Activity(Happenings):
             error_message: why, where no exception tells.
         """
         details = self._error_details(error, error_type, error_message)
-        if isinstance(error, Exception):
-            reason = EndReason.ERROR
-            details["fault_id"] = self._faults.of(error).fault_id
-        elif error is not None:
-            reason = EndReason.CANCELLED
+        if error is not None:
+            reason = self._ended_by(error, details)
         self._end_steps(run, reason, self._monotonic(), details)
+
+    def _ended_by(self, error: BaseException, details: dict[str, Any]) -> EndReason:
+        """Return why what an exception has left has ended; a fault is noted in the details."""
+        if not isinstance(error, Exception):
+            return EndReason.CANCELLED
+        details["fault_id"] = self._faults.of(error).fault_id
+        return EndReason.ERROR
 
     def track_intent(
         self, name: str, confidence: float | None = None, *, conversation_id: str | None = None
