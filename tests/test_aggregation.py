@@ -209,6 +209,19 @@ def _events(draw: st.DrawFn) -> AnalyticsEvent:
 EVENTS = st.lists(_events(), max_size=40)
 
 
+def test_action_without_a_command_says_nothing_of_its_intent() -> None:
+    """Neither alone nor beside one that names its command."""
+    action = EventType.ACTION_EXECUTED
+    at = 1_764_072_000_000
+    nameless = AnalyticsEvent("id", action, "ada", at, None, None, {"intent": "greet"}, "w", 1)
+    metadata: dict[str, MetadataValue] = {"intent": "greet", "command_name": "search"}
+    named = AnalyticsEvent("id", action, "ada", at + 1, None, None, metadata, "w", 2)
+    key = RollupKey(RollupKind.INTENT, "greet", "2025-11-25")
+
+    assert key not in aggregate([nameless]).rollups
+    assert aggregate([nameless, named]).rollups[key] == aggregate([named]).rollups[key]
+
+
 @given(EVENTS)
 def test_aggregate_equals_its_plain_twin(events: list[AnalyticsEvent]) -> None:
     twin = Twin()

@@ -211,10 +211,13 @@ class _Day:
             *ACTIONS,
         ):
             for intent, group in by_metadata(self._groups.get(event_type, ()), "intent").items():
-                counters = intent_counters(event_type, group)
-                # An action that names no command and did not fail says nothing of its intent.
-                if counters:
-                    self._add(RollupKind.INTENT, intent, counters, group)
+                bearing = group
+                if event_type is EventType.ACTION_EXECUTED:
+                    # One that names no command says nothing of its intent, not even when it was.
+                    bearing = [event for event in group if "command_name" in event.metadata]
+                if bearing:
+                    counters = intent_counters(event_type, bearing)
+                    self._add(RollupKind.INTENT, intent, counters, bearing)
 
     def _count_errors(self) -> None:
         errors = self._groups.get(EventType.ERROR_OCCURRED, ())
