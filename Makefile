@@ -70,7 +70,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 	@$(find_python); "$$python" -m venv $(CONSTRAINTS_VENV)
 	@$(CONSTRAINTS_VENV)/bin/python -m pip install --upgrade pip
-	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all]' --group dev
+	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all,cdk]' --group dev --group infrastructure
 	@{ echo '# Exact versions for a repeatable environment. Written by `make constraints`, never by hand.'; \
 		$(CONSTRAINTS_VENV)/bin/python -m pip freeze --all --exclude-editable --exclude setuptools; \
 	} >constraints.new
