@@ -24,7 +24,18 @@ PACKAGES = {
     "copilot_analytics_graphql": ROOT / "graphql_schema",
     "copilot_analytics_plugins": ROOT / "plugins",
 }
-EXTRAS = {"all", "dynamodb", "graphql", "server", "starlette", "websockets"}
+EXTRAS = {
+    "all",
+    "cdk",
+    "dynamodb",
+    "graphql",
+    "jwt",
+    "opentelemetry",
+    "redis",
+    "server",
+    "starlette",
+    "websockets",
+}
 JUNK = re.compile(r"(^|/)(\.venv|\.git|__pycache__|build|dist|node_modules)(/|$)|\.(db|pyc)$")
 
 needs_sources = pytest.mark.skipif(
