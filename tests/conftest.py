@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
+
+from .stores import dynamodb_engines
+from .stores.dynamodb_engines import Engine
 
 settings.register_profile("any-machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any-machine")
@@ -25,3 +29,51 @@ def _no_threads_left() -> Iterator[None]:  # pyright: ignore[reportUnusedFunctio
 
 def _ours(thread: threading.Thread) -> bool:
     return thread.name.startswith("copilot-analytics")
+
+
+_engines_ran = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def _engine_url(  # pyright: ignore[reportUnusedFunction]
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], str]]:
+    """Return what starts an engine when it is first asked for, and gives its URL."""
+    urls: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def url_of(name: str) -> str:
+            if name not in urls:
+                folder = tmp_path_factory.mktemp(name)
+                urls[name] = stack.enter_context(dynamodb_engines.running(name, folder))
+            return urls[name]
+
+        yield url_of
+
+
+@pytest.fixture(params=dynamodb_engines.engine_names())
+def engine(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    _engine_url: Callable[[str], str],
+) -> Iterator[Engine]:
+    """Run the test on every DynamoDB engine that is present."""
+    name: str = request.param
+    if name != "endpoint":
+        for variable in dynamodb_engines.NOT_THERE:
+            monkeypatch.delenv(variable, raising=False)
+        for variable, value in dynamodb_engines.ENVIRONMENT.items():
+            monkeypatch.setenv(variable, value)
+    request.config.stash[_engines_ran] = True
+    engine = Engine(name, _engine_url(name), atomic_add=name != "moto")
+    yield engine
+    dynamodb_engines.delete_tables(engine)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say once which engines were left out."""
+    left_out = dynamodb_engines.left_out()
+    if left_out and config.stash.get(_engines_ran, False):
+        terminalreporter.write_line(left_out, yellow=True)
