@@ -14,16 +14,17 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from aiocache import SimpleMemoryCache
 from aiocache.base import BaseCache
 
 from copilot_analytics.typing import Clock
 
-__all__ = ["AnswerCache", "CacheKey", "CacheStatistics"]
+__all__ = ["Answer", "AnswerCache", "CacheKey", "CacheStatistics"]
 
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 MAX_ENTRIES = 1_000
 MAX_WEIGHT = 50_000
@@ -72,8 +73,15 @@ class CacheStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    value: object
+class Answer(Generic[_T_co]):
+    """An answer and its end of life.
+
+    Attributes:
+        value: the answer; it may be None.
+        expires_at: until when it may be given again, epoch ms.
+    """
+
+    value: _T_co
     expires_at: int
 
 
@@ -127,7 +135,7 @@ class AnswerCache:
         *,
         ttl_ms: int,
         weight: int = 1,
-    ) -> _T:
+    ) -> Answer[_T]:
         """Return the answer to `key`, asking for it where none is held.
 
         Asking goes on when whoever asked is cancelled, since others may wait for the same answer.
@@ -143,7 +151,7 @@ class AnswerCache:
         entry = await self._held(text)
         if entry is not None:
             self._hits += 1
-            return cast("_T", entry.value)
+            return cast("Answer[_T]", entry)
         flight = self._flights.get(text)
         # A flight of an event loop that has ended will never land.
         if flight is None or flight.get_loop() is not asyncio.get_running_loop():
@@ -153,11 +161,11 @@ class AnswerCache:
             flight.add_done_callback(self._land(text))
         else:
             self._joined += 1
-        return cast("_T", await asyncio.shield(flight))
+        return cast("Answer[_T]", await asyncio.shield(flight))
 
-    async def _held(self, text: str) -> _Entry | None:
+    async def _held(self, text: str) -> Answer[object] | None:
         entry = await self._backend.get(text)
-        if not isinstance(entry, _Entry):
+        if not isinstance(entry, Answer):
             self._forget(text)
             return None
         if entry.expires_at <= self._clock.now_ms():
@@ -168,15 +176,14 @@ class AnswerCache:
 
     async def _fly(
         self, text: str, ask: Callable[[], Awaitable[_T]], ttl_ms: int, weight: int
-    ) -> _T:
+    ) -> Answer[_T]:
         asked_at = self._clock.now_ms()
-        value = await ask()
+        # The answer is as old as its question.
+        entry = Answer(await ask(), asked_at + ttl_ms)
         if weight <= self._max_weight:
-            # The answer is as old as its question.
-            entry = _Entry(value, asked_at + ttl_ms)
             await self._backend.set(text, entry, ttl=ttl_ms / 1000)
             await self._remember(text, _Size(weight, entry.expires_at))
-        return value
+        return entry
 
     def _land(self, text: str) -> Callable[[asyncio.Task[Any]], None]:
         def landed(flight: asyncio.Task[Any]) -> None:

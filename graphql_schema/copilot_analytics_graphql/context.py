@@ -11,6 +11,7 @@ from copilot_analytics.periods import DateRange
 from .access import Principal
 from .questions import CachedQuestions
 from .ranges import RangeInput, asked_range
+from .responses import ResponseCache
 from .source import Source
 
 __all__ = ["Context"]
@@ -23,12 +24,14 @@ class Context:
     Attributes:
         principal: who asks.
         questions: asks the service for them, through the cache.
+        responses: the cache of whole responses, for its figures.
         source: what is asked about.
         document: what they ask, parsed and validated.
     """
 
     principal: Principal
     questions: CachedQuestions
+    responses: ResponseCache
     source: Source
     document: DocumentNode
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 
 from copilot_analytics._guard import Guard
 
@@ -20,23 +19,11 @@ from .limits import Limits, Pricing
 from .prices import PRICES
 from .questions import CachedQuestions
 from .requests import GraphQLRequest
+from .responses import Freshness, Outcome, ResponseCache, ResponseKey
 from .schema import build_schema, core_schema
 from .source import Source
 
-__all__ = ["Executor", "Outcome"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an operation came to.
-
-    Attributes:
-        payload: the response: `data`, `errors`; without `data` where it was not run.
-        status: the HTTP status of a response that may tell: 200, 400, 403, 500 or 503.
-    """
-
-    payload: dict[str, Any]
-    status: int = 200
+__all__ = ["Executor"]
 
 
 class Executor:
@@ -53,31 +40,54 @@ class Executor:
         self._limits = limits
         self._time_limit = time_limit
         self._cache = AnswerCache(source.clock)
+        self._responses = ResponseCache(source.clock)
         self._schema = build_schema()
         # Never strict: what fails here is told to the client, by a reference.
         self._guard = Guard()
 
     async def run(self, request: GraphQLRequest, principal: Principal) -> Outcome:
-        """Return the answer to an operation."""
+        """Return the answer to an operation; of a query perhaps one that was made before."""
+        key = ResponseKey.of(request, principal)
+        held = self._responses.held(key)
+        if held is not None:
+            return held
+        if self._is_query(request):
+            return await self._responses.get(
+                key, lambda freshness: self._attempt(request, principal, freshness)
+            )
+        return await self._attempt(request, principal, Freshness())
+
+    def _is_query(self, request: GraphQLRequest) -> bool:
+        try:
+            operation = prepare(request.query, self._limits).operation(request.operation_name)
+        except GraphQLError:
+            return False
+        return operation.operation is OperationType.QUERY
+
+    async def _attempt(
+        self, request: GraphQLRequest, principal: Principal, freshness: Freshness
+    ) -> Outcome:
         suggest = principal.sees_all
         attempt = self._guard.attempt("graphql operation")
         with attempt:
             try:
                 async with asyncio.timeout(self._time_limit):
-                    return await self._run(request, principal)
+                    return await self._run(request, principal, freshness)
             except TimeoutError:
                 return _refused(self._out_of_time(), 503, suggest=suggest)
             except GraphQLError as exc:
                 return _refused(exc, 400, suggest=suggest)
         error = attempt.error or RuntimeError()
-        return Outcome({"errors": [mask(error)]}, 500)
+        return Outcome.of({"errors": [mask(error)]}, 500)
 
-    async def _run(self, request: GraphQLRequest, principal: Principal) -> Outcome:
+    async def _run(
+        self, request: GraphQLRequest, principal: Principal, freshness: Freshness
+    ) -> Outcome:
         prepared = prepare(request.query, self._limits)
         suggest = principal.sees_all
         if prepared.errors:
             errors = describe_errors(prepared.errors, suggest=suggest)
-            return Outcome({"errors": errors}, 400)
+            return Outcome.of({"errors": errors}, 400)
         operation = prepared.operation(request.operation_name)
         if prepared.introspects and not principal.sees_all:
             return _refused(
@@ -97,8 +107,9 @@ class Executor:
             context_value=Context(
                 principal=principal,
                 questions=CachedQuestions(
-                    self._source.service, self._cache, self._source.clock, principal
+                    self._source.service, self._cache, self._source.clock, principal, freshness
                 ),
+                responses=self._responses,
                 source=self._source,
                 document=prepared.document,
             ),
@@ -106,11 +117,11 @@ class Executor:
         errors = describe_errors(result.errors or (), suggest=suggest)
         if result.data is None and all(error.path is None for error in result.errors or ()):
             # A variable's value was refused: nothing was run.
-            return Outcome({"errors": errors}, 400)
+            return Outcome.of({"errors": errors}, 400)
         payload: dict[str, Any] = {"data": result.data}
         if errors:
             payload["errors"] = errors
-        return Outcome(payload)
+        return Outcome.of(payload)
 
     def _out_of_time(self) -> RefusedError:
         return RefusedError(
@@ -120,4 +131,4 @@ class Executor:
 
 
 def _refused(error: GraphQLError, status: int, *, suggest: bool) -> Outcome:
-    return Outcome({"errors": describe_errors([error], suggest=suggest)}, status)
+    return Outcome.of({"errors": describe_errors([error], suggest=suggest)}, status)

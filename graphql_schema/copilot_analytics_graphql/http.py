@@ -102,7 +102,7 @@ class HTTPEndpoint:
         outcome = await self._executor.run(operation, principal)
         # The older media type tells by the status only whether the server could try.
         tells = _media_type(request.headers) == _GRAPHQL_JSON or outcome.status >= 500
-        return _json(outcome.payload, outcome.status if tells else 200, request.headers)
+        return _json(outcome.body, outcome.status if tells else 200, request.headers)
 
     async def _body(self, request: Request) -> bytes:
         too_large = _HTTPError(
@@ -166,13 +166,13 @@ def _address(scope: Scope, headers: Headers) -> str:
 
 
 def _json(
-    payload: dict[str, Any],
+    payload: dict[str, Any] | bytes,
     status: int,
     accept: Headers,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     return Response(
-        msgspec.json.encode(payload),
+        payload if isinstance(payload, bytes) else msgspec.json.encode(payload),
         status,
         headers={
             **_HEADERS,

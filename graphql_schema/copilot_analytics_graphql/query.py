@@ -132,8 +132,10 @@ async def _export(
 
 
 async def _recorder_health(info: Info) -> RecorderHealth | None:
-    questions = info.context.questions
-    return RecorderHealth.of(await questions.recorder_health(), questions.cache_statistics)
+    questions, responses = info.context.questions, info.context.responses
+    return RecorderHealth.of(
+        await questions.recorder_health(), questions.cache_statistics, responses.statistics
+    )
 
 
 @strawberry.type(

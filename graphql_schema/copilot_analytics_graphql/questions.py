@@ -13,6 +13,7 @@ from copilot_analytics.typing import Clock
 from .access import Principal
 from .cache import AnswerCache, CacheKey, CacheStatistics
 from .ranges import previous_range
+from .responses import Freshness
 from .source import Service
 
 __all__ = ["CachedQuestions"]
@@ -39,17 +40,24 @@ class CachedQuestions:
         cache: holds answers; shared by all principals of the service.
         clock: tells today.
         principal: who asks.
+        freshness: is told how long each answer may be given again.
     """
 
-    __slots__ = ("_cache", "_clock", "_principal", "_service")
+    __slots__ = ("_cache", "_clock", "_freshness", "_principal", "_service")
 
     def __init__(
-        self, service: Service, cache: AnswerCache, clock: Clock, principal: Principal
+        self,
+        service: Service,
+        cache: AnswerCache,
+        clock: Clock,
+        principal: Principal,
+        freshness: Freshness,
     ) -> None:
         self._service = service
         self._cache = cache
         self._clock = clock
         self._principal = principal
+        self._freshness = freshness
 
     async def dashboard(self, range: DateRange, *, top: int) -> queries.Dashboard:
         """See `AnalyticsService.dashboard`."""
@@ -134,10 +142,12 @@ class CachedQuestions:
         self, range: DateRange, format: ExportFormat, section: ExportSection | None
     ) -> queries.Export:
         """See `AnalyticsService.export`; a file is large and wanted once, so it is not cached."""
+        self._freshness.spoil()
         return await self._service.export(range, format, section)
 
     async def recorder_health(self) -> queries.RecorderHealth:
         """See `AnalyticsService.recorder_health`; never cached."""
+        self._freshness.spoil()
         return await self._service.recorder_health()
 
     @property
@@ -165,13 +175,17 @@ class CachedQuestions:
             tuple(generations),
         )
         # A negative weight is a limit that the service will refuse.
-        return await self._cache.get(
+        answer = await self._cache.get(
             key, ask, ttl_ms=CLOSED_TTL_MS if closed else OPEN_TTL_MS, weight=max(weight, 1)
         )
+        self._freshness.limit(answer.expires_at)
+        return answer.value
 
     async def _generation(self, range: DateRange) -> int:
         """Return the range's generation: the same for everyone, read before the data it dates."""
         key = CacheKey("generations", (range.first_day, range.last_day), None)
-        return await self._cache.get(
+        answer = await self._cache.get(
             key, lambda: self._service.generations(range), ttl_ms=GENERATION_TTL_MS
         )
+        self._freshness.limit(answer.expires_at)
+        return answer.value

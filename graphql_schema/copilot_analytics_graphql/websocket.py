@@ -226,11 +226,12 @@ class _Conversation:
                 await self._error(id, exc)
                 return
             outcome = await self._endpoint.executor.run(request, principal)
-            if "data" in outcome.payload:
-                await self._send({"type": "next", "id": id, "payload": outcome.payload})
+            if outcome.ran:
+                payload = msgspec.Raw(outcome.body)
+                await self._send({"type": "next", "id": id, "payload": payload})
                 await self._send({"type": "complete", "id": id})
             else:
-                await self._send({"type": "error", "id": id, "payload": outcome.payload["errors"]})
+                await self._send({"type": "error", "id": id, "payload": outcome.errors})
         except _Closed:
             # The reader hears of it by itself.
             return

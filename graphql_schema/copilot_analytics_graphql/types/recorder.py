@@ -28,7 +28,7 @@ class NamedCount:
         return [cls(name=name, count=Count(count)) for name, count in sorted(counts.items())]
 
 
-@strawberry.type(description="How the cache of this endpoint is doing, since it started.")
+@strawberry.type(description="How a cache of this endpoint is doing, since it started.")
 class CacheCounters:
     """See `cache.CacheStatistics`."""
 
@@ -84,11 +84,18 @@ class RecorderHealth:
     )
     store: str = strawberry.field(description="The store's URL, without credentials.")
     store_statistics: list[NamedCount] = strawberry.field(description="The store's own figures.")
-    cache: CacheCounters = strawberry.field(description="How this endpoint's cache is doing.")
+    cache: CacheCounters = strawberry.field(
+        description="How this endpoint's cache of the store's answers is doing."
+    )
+    responses: CacheCounters = strawberry.field(
+        description="How its cache of whole responses is doing."
+    )
 
     @classmethod
-    def of(cls, health: queries.RecorderHealth, cache: CacheStatistics) -> Self:
-        """Return the state of recorder, store and cache."""
+    def of(
+        cls, health: queries.RecorderHealth, cache: CacheStatistics, responses: CacheStatistics
+    ) -> Self:
+        """Return the state of recorder, store and caches."""
         at = health.last_flush_at
         return cls(
             running=health.running,
@@ -105,4 +112,5 @@ class RecorderHealth:
             store=health.store,
             store_statistics=NamedCount.all_of(health.store_statistics),
             cache=CacheCounters.of(cache),
+            responses=CacheCounters.of(responses),
         )
