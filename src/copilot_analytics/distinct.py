@@ -8,6 +8,7 @@ give the rank.
 from __future__ import annotations
 
 import math
+import secrets
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,15 @@ from hashlib import blake2b
 
 from .queries import DistinctUsers
 
-__all__ = ["EXACT_BELOW", "REGISTERS", "Distinct", "estimate", "register_and_rank", "user_hash"]
+__all__ = [
+    "EXACT_BELOW",
+    "REGISTERS",
+    "Distinct",
+    "estimate",
+    "random_hash",
+    "register_and_rank",
+    "user_hash",
+]
 
 EXACT_BELOW = 512
 """A set of hashes is complete, and its count exact, while it has fewer members than this."""
@@ -38,6 +47,11 @@ _RANKS = bytes(range(_MAX_RANK + 1))
 
 # The highest bit of each register, which no rank reaches.
 _HIGH = int.from_bytes(b"\x80" * REGISTERS, "little")
+
+
+def random_hash() -> int:
+    """Return a hash that is nobody's: it stands for a user who was erased."""
+    return secrets.randbits(8 * _HASH_BYTES)
 
 
 # One process serves few enough users that most hashes are needed again; 16,384 entries take 3 MB.
@@ -224,6 +238,17 @@ class Distinct:
             members, self._members = self._members, None
             self._registers = _sketch_of(members)
         return after > before
+
+    def replace(self, hash: int, other: int) -> bool:
+        """Put another hash in the place of a member, and return whether it was one.
+
+        In a sketch there are no members: it stays as it is, and no hash can be read from it.
+        """
+        if self._members is None or hash not in self._members:
+            return False
+        self._members.add(other)
+        self._members.remove(hash)
+        return True
 
     def count(self) -> DistinctUsers:
         """Return how many there are, and whether that is exact."""

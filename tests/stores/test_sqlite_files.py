@@ -76,7 +76,7 @@ def a_directory(path: Path) -> None:
         (short_text, StoreSchemaError, "the file is no SQLite database; give the path of a file"),
         (other_database, StoreSchemaError, "the file is another application's database; give"),
         (other_owner, StoreSchemaError, "the file is another application's database; give"),
-        (newer_version, StoreSchemaError, "its schema has version 99, and this release knows 1"),
+        (newer_version, StoreSchemaError, "its schema has version 99, and this release knows 2"),
         (a_directory, StoreUnavailableError, "the file cannot be opened or created; create its"),
     ],
 )

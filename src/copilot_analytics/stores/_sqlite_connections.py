@@ -144,6 +144,22 @@ class Connections:
                 self._discard_writer()
                 raise
 
+    def truncate_log(self) -> None:
+        """Bring everything that is in the log into the file, and cut the log to nothing.
+
+        Raises:
+            StoreUnavailableError: somebody reads for too long what the log holds.
+        """
+        with self._writing, self._translated():
+            connection = self._open_writer()
+            for _ in range(self._attempts):
+                busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if not busy:
+                    return
+        raise StoreUnavailableError(
+            self._url, "a long read holds the write-ahead log", "ask again when it has ended"
+        )
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Hold a read transaction: everything in it is as of one moment."""
@@ -166,6 +182,7 @@ class Connections:
                 if not os.access(self._path, os.W_OK):
                     raise StoreUnavailableError(self._url, *_REMEDIES[sqlite3.SQLITE_READONLY])
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.execute("PRAGMA secure_delete = ON")
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
             except BaseException:

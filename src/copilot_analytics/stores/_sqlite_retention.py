@@ -24,8 +24,11 @@ _DELETE_ROLLUPS = (
         "WHERE kind = ? AND period < ? ORDER BY period, dimension LIMIT ?)"
         for table in ("details", "distinct_users")
     ),
-    "DELETE FROM rollups WHERE (kind, period, dimension) IN (SELECT kind, period, dimension "
-    "FROM rollups WHERE kind = ? AND period < ? ORDER BY period, dimension LIMIT ?)",
+    *(
+        f"DELETE FROM {table} WHERE (kind, period, dimension) IN (SELECT kind, period, dimension "
+        f"FROM {table} WHERE kind = ? AND period < ? ORDER BY period, dimension LIMIT ?)"
+        for table in ("unbacked", "rollups")
+    ),
 )
 
 
@@ -50,6 +53,14 @@ class Sweep:
         self._rollup_days = rollup_retention_days
         self._next_ms = 0
         self._running = False
+
+    def first_event_day(self, now_ms: int) -> int:
+        """Return the number of the first day whose events are kept."""
+        return now_ms // DAY_MS - self._event_days
+
+    def first_rollup_day(self, now_ms: int) -> int:
+        """Return the number of the first day whose rollups are kept."""
+        return now_ms // DAY_MS - self._rollup_days + 1
 
     def due(self, now_ms: int) -> bool:
         """Return whether `step` has something to do."""
@@ -97,12 +108,12 @@ class Sweep:
 
     def _delete_chunk(self, connection: sqlite3.Connection, now_ms: int) -> bool:
         today = now_ms // DAY_MS
-        kept_day = today - self._rollup_days + 1
+        kept_day = self.first_rollup_day(now_ms)
         # Whole days only: a recount of a day sees all of its events, or none.
         events = connection.execute(
             "DELETE FROM events WHERE (timestamp, event_id) IN (SELECT timestamp, event_id "
             "FROM events WHERE timestamp < ? ORDER BY timestamp, event_id LIMIT ?)",
-            ((today - self._event_days) * DAY_MS, CHUNK_ROWS),
+            (self.first_event_day(now_ms) * DAY_MS, CHUNK_ROWS),
         ).rowcount
         if events:
             connection.execute("UPDATE tallies SET n = n - ? WHERE name = 'events'", (events,))

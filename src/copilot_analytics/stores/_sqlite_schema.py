@@ -141,7 +141,19 @@ _INITIAL = (
     "INSERT INTO tallies VALUES ('events', 0)",
 )
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (_INITIAL,)
+_ERASURE = (
+    # Rollups that also count events erased since: a recount must not take them for wrong.
+    """CREATE TABLE unbacked (
+        kind INTEGER NOT NULL,
+        period INTEGER NOT NULL,
+        dimension TEXT NOT NULL,
+        PRIMARY KEY (kind, period, dimension)
+    ) WITHOUT ROWID""",
+    # Tells processes that what they know of the file's distinct users may no longer hold.
+    "INSERT INTO tallies VALUES ('erasures', 0)",
+)
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (_INITIAL, _ERASURE)
 """The statements that bring a file from version n (its place here) to n + 1; 0 is an empty file."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -17,7 +17,7 @@ from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
 from ._sqlite_insert import Insert, Row
 from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
 
-__all__ = ["DETAILS", "USERS", "KnownUsers", "write_batch"]
+__all__ = ["DETAILS", "USERS", "KnownUsers", "raise_generations", "write_batch"]
 
 DETAILS = msgspec.msgpack.Decoder(dict[str, int])
 """Reads `details.counters`."""
@@ -51,13 +51,20 @@ class KnownUsers:
     read, decode and compare 22 sketches to find nothing new. Forgets everything when it is full.
     """
 
-    __slots__ = ("_count", "_known")
+    __slots__ = ("_count", "_erasures", "_known")
 
     _LIMIT = 100_000
     """Hashes held, at about 80 bytes each."""
 
     def __init__(self) -> None:
+        self._erasures = 0
         self.clear()
+
+    def forget_erased(self, erasures: int) -> None:
+        """Forget everything if there were more erasures than before, maybe another process's."""
+        if erasures != self._erasures:
+            self.clear()
+            self._erasures = erasures
 
     def clear(self) -> None:
         """Forget everything; after the file has changed in another way than by adding."""
@@ -87,10 +94,12 @@ def write_batch(
     Returns:
         The hashes of distinct users that were stored, for `KnownUsers.learn` after the commit.
     """
-    found = connection.execute(
-        "SELECT id, last_sequence FROM writers WHERE name = ?", (batch.writer,)
+    erasures, writer, last = connection.execute(
+        "SELECT n, id, last_sequence FROM tallies LEFT JOIN writers ON writers.name = ? "
+        "WHERE tallies.name = 'erasures'",
+        (batch.writer,),
     ).fetchone()
-    writer, last = found or (None, None)
+    known.forget_erased(erasures)
     rest = batch if last is None else batch.after(last)
     if rest is None:
         return {}
@@ -110,7 +119,7 @@ def write_batch(
     _add_rollups(connection, deltas.rollups)
     stored = _add_users(connection, deltas.distinct, known)
     _add_patterns(connection, deltas.patterns)
-    _raise_generations(connection, deltas.days, now_ms)
+    raise_generations(connection, map(period_number, deltas.days), now_ms)
     return stored
 
 
@@ -243,7 +252,7 @@ def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, Pattern
     _PATTERNS.execute(connection, rows)
 
 
-def _raise_generations(connection: sqlite3.Connection, days: Collection[str], now_ms: int) -> None:
-    numbers = [period_number(day) for day in days]
-    ended = [(day, 1) for day in numbers if (day + 1) * DAY_MS <= now_ms + _ENDED_MS]
+def raise_generations(connection: sqlite3.Connection, days: Iterable[int], now_ms: int) -> None:
+    """Raise the generation of those of the days, by their numbers, that have ended."""
+    ended = [(day, 1) for day in days if (day + 1) * DAY_MS <= now_ms + _ENDED_MS]
     _GENERATIONS.execute(connection, ended)

@@ -13,16 +13,59 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from ..batch import Batch
 from ..distinct import Distinct
-from ..events import AnalyticsEvent
+from ..events import AnalyticsEvent, EventType
 from ..periods import DateRange
 from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 
-__all__ = ["Snapshot", "Store"]
+__all__ = ["Erasure", "EventSelection", "Snapshot", "Store"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSelection:
+    """Which events: of a span of time, and of one type and one user where these are given.
+
+    Attributes:
+        start_ms: the earliest timestamp, epoch milliseconds.
+        end_ms: the latest timestamp, epoch milliseconds, inclusive.
+        event_type: only events of this type.
+        user_id: only events of this user, by their stored id.
+    """
+
+    start_ms: int
+    end_ms: int
+    event_type: EventType | None = None
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """What was removed of a user.
+
+    Attributes:
+        events: events deleted.
+        rollups: rollups of the user deleted, one a day.
+        patterns: error patterns whose list of affected users named them.
+        distinct: sets of distinct users in which their hash was replaced.
+    """
+
+    events: int = 0
+    rollups: int = 0
+    patterns: int = 0
+    distinct: int = 0
+
+    def __add__(self, other: Erasure) -> Erasure:
+        return Erasure(
+            events=self.events + other.events,
+            rollups=self.rollups + other.rollups,
+            patterns=self.patterns + other.patterns,
+            distinct=self.distinct + other.distinct,
+        )
 
 
 class Snapshot(Protocol):
@@ -40,11 +83,16 @@ class Snapshot(Protocol):
         """Yield the distinct users of every rollup of the day that counts them."""
         ...
 
+    def unbacked(self) -> Iterator[RollupKey]:
+        """Yield the rollups of the day and of its hours that also count events erased since."""
+        ...
+
 
 class Store(ABC):
     """Keeps events and rollups, and reads rollups back.
 
-    Ranges are inclusive days in UTC. Nothing read scans events except `snapshot`.
+    Ranges are inclusive days in UTC. Only `events`, `snapshot` and `erase_user` read
+    single events.
     All methods but `url` and `close` raise `StoreUnavailableError` where a later call may succeed
     and `StoreError` where it will not.
     """
@@ -129,6 +177,46 @@ class Store(ABC):
     @abstractmethod
     def snapshot(self, day: dt.date) -> AbstractContextManager[Snapshot]:
         """Return one day's events and rollups, read as of one moment; for recounts."""
+
+    @abstractmethod
+    def events(
+        self,
+        selection: EventSelection,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int,
+        newest_first: bool = True,
+    ) -> Sequence[AnalyticsEvent]:
+        """Return the next events of a selection, those past their retention left out.
+
+        Args:
+            selection: which events.
+            after: a position, `(timestamp, event_id)`; only events strictly after it in the order
+                asked for. No event need be there.
+            limit: how many at most, from 1; fewer are returned only at the end.
+            newest_first: in falling order of (timestamp, event_id) instead of rising.
+        """
+
+    @abstractmethod
+    def erase_user(self, user_id: str) -> Erasure:
+        """Remove a user: what is left tells neither their id nor what they did.
+
+        Their events and their rollups are deleted, also those past their retention. In every set of
+        distinct users one random value takes the place of their hash, added before that is removed,
+        so that no count changes and a set that is full never looks complete; sketches stay as they
+        are. Error patterns no longer list them. All other counts stay: the rollups that the deleted
+        events had been counted in are from now on told by `Snapshot.unbacked`. The generation of
+        every day touched that has ended rises.
+
+        Idempotent, and after an error, also the death of the process in the middle, a repetition
+        completes it. What is written meanwhile may stay, and needs another call.
+
+        Args:
+            user_id: their stored id; an anonymous one, too.
+
+        Returns:
+            What this call removed; all zeros for a user unknown.
+        """
 
     @abstractmethod
     def statistics(self) -> Mapping[str, int]:

@@ -7,17 +7,17 @@ import dataclasses
 import datetime as dt
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from .._forking import renew_in_children
-from ..aggregation import Deltas
+from ..aggregation import Deltas, aggregate
 from ..batch import Batch
-from ..distinct import Distinct
+from ..distinct import Distinct, random_hash, user_hash
 from ..events import AnalyticsEvent
-from ..periods import DAY_MS, DateRange, parse_day
+from ..periods import DAY_MS, DateRange, day_of, parse_day
 from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
-from .base import Snapshot, Store
+from .base import Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["MemoryStore"]
 
@@ -40,6 +40,7 @@ class MemoryStore(Store):
         self._written: dict[str, int] = {}
         self._deltas = Deltas()
         self._generations: Counter[str] = Counter()
+        self._unbacked: set[RollupKey] = set()
         renew_in_children(self)
 
     def renew_in_child(self) -> None:
@@ -69,8 +70,11 @@ class MemoryStore(Store):
             self._deltas.add(_copy(deltas))
             self._events += rest.events
             self._written[rest.writer] = rest.last
-            ended = self._clock.now_ms() + _ENDED_MS
-            self._generations.update(day for day in deltas.days if _end_ms(day) <= ended)
+            self._raise_generations(deltas.days)
+
+    def _raise_generations(self, days: Iterable[str]) -> None:
+        ended = self._clock.now_ms() + _ENDED_MS
+        self._generations.update(day for day in days if _end_ms(day) <= ended)
 
     def totals(
         self,
@@ -147,8 +151,66 @@ class MemoryStore(Store):
     def snapshot(self, day: dt.date) -> Iterator[Snapshot]:
         """See `Store.snapshot`; holds copies of the day."""
         with self._lock:
-            snapshot = _MemorySnapshot(day.isoformat(), self._events, self._deltas)
+            snapshot = _MemorySnapshot(day.isoformat(), self._events, self._deltas, self._unbacked)
         yield snapshot
+
+    def events(
+        self,
+        selection: EventSelection,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int,
+        newest_first: bool = True,
+    ) -> Sequence[AnalyticsEvent]:
+        """See `Store.events`."""
+        with self._lock:
+            found = [event for event in self._events if _selected(event, selection)]
+        found.sort(key=_position, reverse=newest_first)
+        if after is not None:
+            found = [
+                event
+                for event in found
+                if (_position(event) < after if newest_first else _position(event) > after)
+            ]
+        return found[:limit]
+
+    def erase_user(self, user_id: str) -> Erasure:
+        """See `Store.erase_user`; what this process's memory held may stay there for a while."""
+        with self._lock:
+            deltas = self._deltas
+            events = [event for event in self._events if event.user_id == user_id]
+            self._events = [event for event in self._events if event.user_id != user_id]
+            rollups = [
+                key
+                for key in deltas.rollups
+                if key.kind is RollupKind.USER and key.dimension == user_id
+            ]
+            for key in rollups:
+                del deltas.rollups[key]
+            counted = aggregate(events).rollups.keys() & deltas.rollups.keys()
+            sets = self._replace_hash(user_hash(user_id))
+            patterns = [life for life in deltas.patterns.values() if user_id in life.users]
+            for life in patterns:
+                life.users = tuple(user for user in life.users if user != user_id)
+            self._unbacked |= counted
+            self._unbacked.update(sets)
+            days = {day_of(event.timestamp) for event in events}
+            self._raise_generations(days.union(key.period for key in (*rollups, *sets)))
+        return Erasure(
+            events=len(events),
+            rollups=len(rollups),
+            patterns=len(patterns),
+            distinct=len(sets),
+        )
+
+    def _replace_hash(self, hash: int) -> list[RollupKey]:
+        """Put a random hash in the place of one, and return where it was."""
+        stand_in = random_hash()
+        found = [key for key, hashes in self._deltas.distinct.items() if hash in hashes]
+        for key in found:
+            self._deltas.distinct[key].add(stand_in)
+            self._deltas.distinct[key].remove(hash)
+        return found
 
     def statistics(self) -> Mapping[str, int]:
         """Return `events`; `bytes` is 0, nobody knows."""
@@ -157,12 +219,18 @@ class MemoryStore(Store):
 
 
 class _MemorySnapshot:
-    def __init__(self, day: str, events: Sequence[AnalyticsEvent], deltas: Deltas) -> None:
+    def __init__(
+        self,
+        day: str,
+        events: Sequence[AnalyticsEvent],
+        deltas: Deltas,
+        unbacked: Collection[RollupKey],
+    ) -> None:
         end = _end_ms(day)
         self._events = sorted(
-            (event for event in events if end - DAY_MS <= event.timestamp < end),
-            key=lambda event: (event.timestamp, event.event_id),
+            (event for event in events if end - DAY_MS <= event.timestamp < end), key=_position
         )
+        self._unbacked = [key for key in unbacked if key.period[:10] == day]
         self._rollups = [
             (key, _copied(rollup))
             for key, rollup in deltas.rollups.items()
@@ -182,6 +250,21 @@ class _MemorySnapshot:
 
     def distinct(self) -> Iterator[tuple[RollupKey, Distinct]]:
         return iter(self._distinct)
+
+    def unbacked(self) -> Iterator[RollupKey]:
+        return iter(self._unbacked)
+
+
+def _position(event: AnalyticsEvent) -> tuple[int, str]:
+    return event.timestamp, event.event_id
+
+
+def _selected(event: AnalyticsEvent, selection: EventSelection) -> bool:
+    return (
+        selection.start_ms <= event.timestamp <= selection.end_ms
+        and selection.event_type in (None, event.event_type)
+        and selection.user_id in (None, event.user_id)
+    )
 
 
 def _wanted(key: RollupKey, dimensions: Collection[str] | None) -> bool:

@@ -6,23 +6,24 @@ import contextlib
 import datetime as dt
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from ..batch import Batch
-from ..distinct import Distinct
-from ..encoding import decode_metadata
+from ..distinct import Distinct, random_hash
 from ..errors import ConfigurationError, StoreError
-from ..events import AnalyticsEvent
+from ..events import ANONYMOUS_PREFIX, AnalyticsEvent
 from ..ids import new_id
 from ..periods import DAY_MS, DateRange
 from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
 from ._sqlite_connections import Connections
+from ._sqlite_erasure import days_to_erase, erase_day, erase_from_patterns
+from ._sqlite_events import Span, select_events, user_spans, whole_days
 from ._sqlite_retention import Sweep
 from ._sqlite_schema import (
-    EVENT_TYPES,
     HOURS,
     KIND_CODES,
     KINDS,
@@ -31,7 +32,7 @@ from ._sqlite_schema import (
     period_name,
 )
 from ._sqlite_writing import DETAILS, USERS, KnownUsers, write_batch
-from .base import Snapshot, Store
+from .base import Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["SQLiteStore"]
 
@@ -199,6 +200,77 @@ class SQLiteStore(Store):
             connection.execute("SELECT n FROM tallies").fetchone()
             yield _SQLiteSnapshot(connection, day)
 
+    def events(
+        self,
+        selection: EventSelection,
+        *,
+        after: tuple[int, str] | None = None,
+        limit: int,
+        newest_first: bool = True,
+    ) -> Sequence[AnalyticsEvent]:
+        """See `Store.events`.
+
+        A user's days are looked up, and between their first and last event on each everybody's are
+        looked at; of somebody who was not signed in, no days are known.
+        """
+        kept_ms = self._sweep.first_event_day(self._clock.now_ms()) * DAY_MS
+        selection = replace(selection, start_ms=max(selection.start_ms, kept_ms))
+        found: list[AnalyticsEvent] = []
+        with self._connections.reading() as connection:
+            spans = self._spans(connection, selection)
+            for first, last in reversed(spans) if newest_first else spans:
+                part = replace(
+                    selection,
+                    start_ms=max(first, selection.start_ms),
+                    end_ms=min(last, selection.end_ms),
+                )
+                found += select_events(
+                    connection,
+                    part,
+                    after=after,
+                    limit=limit - len(found),
+                    newest_first=newest_first,
+                )
+                if len(found) >= limit:
+                    break
+        return found
+
+    def _spans(self, connection: sqlite3.Connection, selection: EventSelection) -> list[Span]:
+        user_id, span = selection.user_id, (selection.start_ms, selection.end_ms)
+        if user_id is None or user_id.startswith(ANONYMOUS_PREFIX):
+            return [span]
+        first, last = (ms // DAY_MS for ms in span)
+        known = max(first, self._sweep.first_rollup_day(self._clock.now_ms()))
+        return [
+            *whole_days(first, min(last, known - 1)),
+            *user_spans(connection, user_id, known, last),
+        ]
+
+    def erase_user(self, user_id: str) -> Erasure:
+        """See `Store.erase_user`; a transaction for each of the user's days.
+
+        What is deleted is overwritten, and the log is emptied at the end: no copy of the id is left
+        on the disk.
+
+        Raises:
+            StoreUnavailableError: also where the user is erased, but a long read holds the log,
+                which keeps copies until the read has ended and this is called again.
+        """
+        now_ms = self._clock.now_ms()
+        stand_in = random_hash()
+        erased = Erasure()
+        with self._connections.reading() as connection:
+            first_kept = self._sweep.first_rollup_day(now_ms)
+            spans = days_to_erase(connection, user_id, first_kept)
+        for span in spans:
+            with self._connections.writing() as connection:
+                erased += erase_day(connection, user_id, span, stand_in, now_ms=now_ms)
+        with self._connections.writing() as connection:
+            erased += erase_from_patterns(connection, user_id)
+        self._known.clear()
+        self._connections.truncate_log()
+        return erased
+
     def statistics(self) -> Mapping[str, int]:
         """Return `events`, `bytes` (the file's, without its log) and `freeBytes` (of these)."""
         with self._connections.reading() as connection:
@@ -218,24 +290,10 @@ class _SQLiteSnapshot:
         self._day = day_number(day)
 
     def events(self) -> Iterator[AnalyticsEvent]:
-        rows = self._connection.execute(
-            "SELECT event_id, event_type, user_id, timestamp, conversation_id, connection_id, "
-            "metadata, name, sequence FROM events JOIN writers ON writers.id = writer "
-            "WHERE timestamp BETWEEN ? AND ? ORDER BY timestamp, event_id",
-            (self._day * DAY_MS, self._day * DAY_MS + DAY_MS - 1),
+        start_ms = self._day * DAY_MS
+        return select_events(
+            self._connection, EventSelection(start_ms=start_ms, end_ms=start_ms + DAY_MS - 1)
         )
-        for event_id, event_type, user, timestamp, talk, socket, metadata, writer, number in rows:
-            yield AnalyticsEvent(
-                event_id=event_id,
-                event_type=EVENT_TYPES[event_type],
-                user_id=user,
-                timestamp=timestamp,
-                conversation_id=talk,
-                connection_id=socket,
-                metadata=decode_metadata(metadata),
-                writer=writer,
-                sequence=number,
-            )
 
     def rollups(self) -> Iterator[tuple[RollupKey, Rollup]]:
         for code, kind in KINDS.items():
@@ -254,6 +312,16 @@ class _SQLiteSnapshot:
             for period, dimension, blob in rows:
                 key = RollupKey(kind, dimension, period_name(code, period))
                 yield key, Distinct.from_bytes(blob)
+
+    def unbacked(self) -> Iterator[RollupKey]:
+        for code, kind in KINDS.items():
+            rows = self._connection.execute(
+                "SELECT period, dimension FROM unbacked "
+                "WHERE kind = :kind AND period BETWEEN :first AND :last",
+                self._bounds(code),
+            )
+            for period, dimension in rows:
+                yield RollupKey(kind, dimension, period_name(code, period))
 
     def _bounds(self, code: int) -> dict[str, int]:
         first, last = self._day, self._day
