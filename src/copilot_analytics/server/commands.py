@@ -15,6 +15,7 @@ from ..periods import DateRange
 from ..stores import open_store
 from ..typing import SystemClock
 from ..verification import verify
+from .table_commands import table
 
 __all__ = ["app"]
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 rollups = typer.Typer(no_args_is_help=True, help="Check the pre-aggregated numbers.")
 app.add_typer(rollups, name="rollups")
+app.add_typer(table, name="table")
 
 StoreOption = Annotated[
     str | None,

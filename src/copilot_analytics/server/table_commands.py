@@ -1,0 +1,200 @@
+"""`copilot-analytics table`: make, check and reckon the DynamoDB table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..config import AnalyticsConfig
+from ..errors import ConfigurationError
+from ..infrastructure.capacity import Workload
+from ..infrastructure.cost import Estimate, estimate
+from ..infrastructure.policy import Place, document, statements
+from ..infrastructure.prices import US_EAST_1, Prices
+
+__all__ = ["table"]
+
+table = typer.Typer(no_args_is_help=True, help="Make, check and reckon the DynamoDB table.")
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="URL",
+        help="The table, such as dynamodb://omnitrack-copilot-analytics?region=eu-central-1.",
+        show_default="COPILOT_ANALYTICS_STORE, else the table that ANALYTICS_TABLE_NAME names",
+    ),
+]
+JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@table.command(
+    epilog="Example: copilot-analytics table policy --store "
+    "'dynamodb://omnitrack-copilot-analytics?region=eu-central-1' --erase > policy.json"
+)
+def policy(
+    store: StoreOption = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", help="The table's region.", show_default="the URL's, else any"),
+    ] = None,
+    account: Annotated[
+        str, typer.Option("--account", metavar="ID", help="The table's AWS account; * is any.")
+    ] = "*",
+    partition: Annotated[
+        str, typer.Option("--partition", help="aws, aws-cn or aws-us-gov.")
+    ] = "aws",
+    import_from: Annotated[
+        str | None,
+        typer.Option("--import", metavar="TABLE", help="Add what reading this table needs."),
+    ] = None,
+    erase: Annotated[bool, typer.Option("--erase", help="Add what erasing users needs.")] = False,
+    manage: Annotated[
+        bool, typer.Option("--manage", help="Add what table create and describe need.")
+    ] = False,
+) -> None:
+    """Print the least-privilege IAM policy as JSON; on standard error, what each part is for."""
+    name, region_of_url = _table(store)
+    place = Place(region=region or region_of_url or "*", account=account, partition=partition)
+    chosen = statements(name, place, import_from=import_from, erase=erase, manage=manage)
+    typer.echo(json.dumps(document(chosen), indent=2))
+    for statement in chosen:
+        typer.echo(f"{statement.sid}: {statement.reason}", err=True)
+
+
+@table.command(
+    epilog="Example: copilot-analytics table cost --events-per-day 1000000 --commands 40"
+)
+def cost(
+    events_per_day: Annotated[
+        float,
+        typer.Option("--events-per-day", min=0, help="Events; a turn of a talk is about five."),
+    ],
+    commands: Annotated[int, typer.Option("--commands", min=0, help="Commands in use.")] = 20,
+    intents: Annotated[int, typer.Option("--intents", min=0, help="Intents recognised.")] = 20,
+    users: Annotated[int, typer.Option("--users", min=0, help="Users active in a day.")] = 500,
+    error_types: Annotated[
+        int, typer.Option("--error-types", min=0, help="Types of error in a day.")
+    ] = 5,
+    patterns: Annotated[
+        int, typer.Option("--patterns", min=0, help="Error patterns in a day.")
+    ] = 10,
+    writers: Annotated[int, typer.Option("--writers", min=1, help="Processes that record.")] = 1,
+    write_interval: Annotated[
+        float, typer.Option("--write-interval", help="Seconds between a process's writes.")
+    ] = 5.0,
+    views: Annotated[
+        int, typer.Option("--views", min=0, help="Dashboards read in a day, uncached.")
+    ] = 100,
+    write_price: Annotated[
+        str | None, typer.Option("--write-price", help="US dollars a million write units.")
+    ] = None,
+    read_price: Annotated[
+        str | None, typer.Option("--read-price", help="US dollars a million read units.")
+    ] = None,
+    storage_price: Annotated[
+        str | None, typer.Option("--storage-price", help="US dollars a GB-month.")
+    ] = None,
+    backup_price: Annotated[
+        str | None,
+        typer.Option("--backup-price", help="US dollars a GB-month of point-in-time recovery."),
+    ] = None,
+    as_json: JSONOption = False,
+) -> None:
+    """Compute what the table costs a month, showing the arithmetic; asks nothing of AWS."""
+    workload = Workload(
+        events_per_day=events_per_day,
+        commands=commands,
+        intents=intents,
+        users=users,
+        error_types=error_types,
+        patterns=patterns,
+        writers=writers,
+        write_interval=write_interval,
+        dashboard_views=views,
+    )
+    prices = _prices(write=write_price, read=read_price, storage=storage_price, backup=backup_price)
+    reckoned = estimate(workload, prices)
+    if as_json:
+        typer.echo(json.dumps(_cost_as_json(reckoned), indent=2))
+    else:
+        _print_cost(reckoned)
+
+
+def _table(store: str | None) -> tuple[str, str | None]:
+    """Return the name and the region, if it names one, of the table that is meant."""
+    config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
+    url = urlsplit(config.store)
+    if url.scheme != "dynamodb" or not url.netloc:
+        raise ConfigurationError(
+            "store",
+            config.store,
+            "name a table: --store 'dynamodb://TABLE?region=REGION', or set ANALYTICS_TABLE_NAME",
+        )
+    return url.netloc, parse_qs(url.query).get("region", [None])[0]
+
+
+def _prices(**given: str | None) -> Prices:
+    """Return the prices shipped, with those given in their place."""
+    own = dict[str, Decimal]()
+    for name, price in given.items():
+        if price is None:
+            continue
+        try:
+            own[name] = Decimal(price)
+        except InvalidOperation:
+            own[name] = Decimal("NaN")
+        if not own[name].is_finite() or own[name] < 0:
+            raise ConfigurationError(
+                f"--{name}-price", price, "give US dollars as a number, such as 0.7625"
+            )
+    if not own:
+        return US_EAST_1
+    names = " and ".join(sorted(own))
+    return replace(US_EAST_1, source=f"{US_EAST_1.source}; yours for {names}", **own)
+
+
+def _cost_as_json(reckoned: Estimate) -> dict[str, Any]:
+    return {
+        "currency": "USD",
+        "perMonth": _dollars(reckoned.total),
+        "prices": reckoned.prices.source,
+        "lines": [
+            {
+                "name": line.name,
+                "arithmetic": line.arithmetic,
+                "quantity": float(line.quantity),
+                "unit": line.unit,
+                "price": float(line.price),
+                "perMonth": _dollars(line.cost),
+            }
+            for line in reckoned.lines
+        ],
+    }
+
+
+def _dollars(amount: Decimal) -> float:
+    return float(round(amount, 2))
+
+
+def _print_cost(reckoned: Estimate) -> None:
+    shown = Table(title="The table's cost a month", title_justify="left", show_footer=True)
+    shown.add_column("", "in all")
+    shown.add_column("quantity", justify="right")
+    shown.add_column("US$ each", justify="right")
+    shown.add_column("US$", f"{reckoned.total:,.2f}", justify="right")
+    for line in reckoned.lines:
+        shown.add_row(
+            line.name, f"{line.quantity:,.2f} {line.unit}", f"{line.price}", f"{line.cost:,.2f}"
+        )
+    Console().print(shown)
+    for line in reckoned.lines:
+        typer.echo(f"{line.name}: {line.arithmetic}")
+    typer.echo(f"prices: {reckoned.prices.source}")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+TABLE = "dynamodb://analytics?region=eu-central-1"
+
+
+@pytest.mark.parametrize("command", [(), ("policy",), ("cost",)])
+def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> None:
+    done = run("table", *command, "--help")
+
+    assert done.returncode == 0
+    assert "Usage: copilot-analytics table" in done.stdout
+    assert not command or "Example: " in done.stdout
+
+
+def test_policy_can_be_written_to_a_file(run: Run) -> None:
+    """The document alone is on standard output, its reasons are on standard error."""
+    done = run("table", "policy", "--store", TABLE, "--erase", "--import", "original")
+
+    assert done.returncode == 0, done.stderr
+    policy = json.loads(done.stdout)
+    assert [each["Sid"] for each in policy["Statement"]] == [
+        line.partition(":")[0] for line in done.stderr.splitlines()
+    ]
+    arn = "arn:aws:dynamodb:eu-central-1:*:table/analytics"
+    assert policy["Statement"][0]["Resource"][0] == arn
+
+
+def test_policy_of_another_region_and_account(run: Run) -> None:
+    done = run(
+        *("table", "policy", "--store", TABLE),
+        *("--region", "us-gov-west-1", "--account", "123456789012", "--partition", "aws-us-gov"),
+    )
+
+    (statement,) = json.loads(done.stdout)["Statement"]
+    assert statement["Resource"][0] == (
+        "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/analytics"
+    )
+
+
+@pytest.mark.parametrize("store", ["sqlite:///some.db", "nonsense", "dynamodb://"])
+def test_store_that_is_no_table_is_refused(run: Run, store: str) -> None:
+    done = run("table", "policy", "--store", store)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "dynamodb://TABLE" in done.stderr
+
+
+def test_cost_shows_its_arithmetic_and_prices(run: Run) -> None:
+    done = run("table", "cost", "--events-per-day", "864000")
+
+    assert done.returncode == 0, done.stderr
+    assert "26.28 million events × 3" in done.stdout
+    assert "us-east-1" in done.stdout
+
+
+def test_cost_for_programs(run: Run) -> None:
+    done = run("table", "cost", "--events-per-day", "864000", "--json", "--write-price", "1")
+
+    cost = json.loads(done.stdout)
+    assert cost["lines"][0]["perMonth"] == 78.84
+    assert cost["perMonth"] == pytest.approx(sum(x["perMonth"] for x in cost["lines"]), abs=0.03)
+    assert cost["prices"].endswith("yours for write")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offending"),
+    [
+        (("--write-price", "cheap"), "'cheap'"),
+        (("--storage-price", "-1"), "'-1'"),
+        (("--write-interval", "0"), "0.0"),
+    ],
+)
+def test_cost_refuses_what_cannot_be(run: Run, arguments: tuple[str, ...], offending: str) -> None:
+    done = run("table", "cost", "--events-per-day", "1", *arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert offending in done.stderr
