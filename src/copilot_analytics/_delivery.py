@@ -10,6 +10,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from ._guard import Guard
+from ._measurements import Measurements
 from .batch import Batch
 from .errors import StoreError, StoreSchemaError, StoreUnavailableError
 from .stores.base import Store
@@ -37,6 +38,7 @@ class Delivery:
         store: takes the batches; not owned.
         clock: tells the time of the last attempt.
         guard: counts failures that no store should have.
+        measurements: note how long attempts take.
         closing: once it is set, the pause that is on is cut short, and the next ones start small.
         abandoned: once it is set, nothing is tried again.
 
@@ -56,12 +58,14 @@ class Delivery:
         *,
         clock: Clock,
         guard: Guard,
+        measurements: Measurements,
         closing: threading.Event,
         abandoned: threading.Event,
     ) -> None:
         self._store = store
         self._clock = clock
         self._guard = guard
+        self._measurements = measurements
         self._closing = closing
         self._abandoned = abandoned
         self.error: Exception | None = None
@@ -114,6 +118,7 @@ class Delivery:
             except StoreError as exc:
                 error = exc
         self.last_ms = (time.monotonic() - started) * 1000
+        self._measurements.written(self.last_ms)
         self.last_at = self._clock.now_ms()
         self.error = error or attempt.error
 

@@ -13,11 +13,13 @@ from typing import Self
 from . import _live
 from ._futures import in_daemon, result, result_blocking
 from ._guard import Guard
+from ._measurements import Measurements
 from .admission import Admission
 from .config import AnalyticsConfig
 from .errors import ConfigurationError
 from .identity import Pseudonymiser, ReconnectDetector
 from .ids import new_id
+from .metrics import Metrics
 from .protocols import FrameAdapter, adapter_named
 from .recorder import Recorder
 from .service import AnalyticsService
@@ -57,6 +59,7 @@ class Analytics:
         store: where events and rollups are.
         recorder: takes observations.
         service: tracks what no socket shows, and answers the questions.
+        metrics: what analytics measures about itself, for who publishes it.
 
     Raises:
         ConfigurationError: a setting, the URL or the adapter's name cannot be used.
@@ -89,6 +92,7 @@ class Analytics:
         self._tracking = TrackingOptions(trust_client_identity=self.config.trust_client_identity)
         # Of frames that told nothing and should have.
         self._skipped: Counter[str] = Counter()
+        measurements = Measurements(self.guard)
         self.recorder = Recorder(
             self.store,
             Admission(
@@ -105,6 +109,7 @@ class Analytics:
             enabled=self.config.enabled,
             skipped=self._skipped,
             owns_store=self._owns_store,
+            measurements=measurements,
         )
         self.service = AnalyticsService(
             self.store,
@@ -113,6 +118,13 @@ class Analytics:
             guard=self.guard,
             stored_user_id=self._pseudonymiser.stored,
             rollup_retention_days=self.config.rollup_retention_days,
+            measurements=measurements,
+        )
+        self.metrics = Metrics(
+            measurements,
+            store=self.store.url,
+            health=self.recorder.health,
+            bytes_written=lambda: self.store.bytes_written,
         )
         _live.register(self)
 

@@ -6,16 +6,29 @@ taken from a user, a message or a connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum, auto
+from typing import Protocol
+
+from ._measurements import Durations, Measurements
+from .queries import RecorderHealth
 
 __all__ = [
     "METRICS",
     "NAMESPACE",
     "STORE_DIMENSION",
+    "Durations",
     "MetricDefinition",
     "MetricKind",
     "MetricName",
+    "MetricSink",
+    "Metrics",
+    "Reading",
+    "Series",
 ]
 
 NAMESPACE = "CopilotAnalytics"
@@ -125,3 +138,145 @@ METRICS = {
     )
 }
 """Every metric, by its name."""
+
+Series = tuple[MetricName, str | None]
+"""A metric, and the value of its own dimension; None for the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Every metric at one moment.
+
+    A series is there from its first value on; those without a dimension of their own always are,
+    but for what the store does not tell.
+
+    Attributes:
+        counters: since the process started; from `since`, what was added.
+        gauges: as of the moment.
+        durations: since the process started; from `since`, what was added.
+    """
+
+    counters: Mapping[Series, int] = field(default_factory=dict)
+    gauges: Mapping[Series, int] = field(default_factory=dict)
+    durations: Mapping[Series, Durations] = field(default_factory=dict)
+
+    def since(self, earlier: Reading) -> Reading:
+        """Return what this reading adds to an earlier one of the same process; gauges as here.
+
+        Each reader keeps its own last reading, so that several can read independently.
+        """
+        return Reading(
+            {
+                series: count - earlier.counters.get(series, 0)
+                for series, count in self.counters.items()
+            },
+            self.gauges,
+            {
+                series: durations.since(earlier.durations.get(series, Durations()))
+                for series, durations in self.durations.items()
+            },
+        )
+
+
+class MetricSink(Protocol):
+    """Publishes metrics somewhere; see `Metrics.attach`."""
+
+    def close(self, timeout: float) -> object:
+        """Publish what is not published yet and end, within so many seconds; idempotent."""
+        ...
+
+
+class Metrics:
+    """Every metric of an `Analytics`; read by whoever publishes them. See `Analytics.metrics`.
+
+    Thread-safe. A forked child starts from zero.
+
+    Args:
+        measurements: what is measured on the way.
+        store: the store's URL.
+        health: tells the recorder's counts.
+        bytes_written: tells what the store has written, in bytes; None if it does not count.
+
+    Attributes:
+        store: the value of the dimension `Store`.
+    """
+
+    def __init__(
+        self,
+        measurements: Measurements,
+        *,
+        store: str,
+        health: Callable[[], RecorderHealth],
+        bytes_written: Callable[[], int | None],
+    ) -> None:
+        self.store = _store_name(store)
+        self._measurements = measurements
+        self._health = health
+        self._bytes_written = bytes_written
+        self._sinks: list[MetricSink] = []
+        self._lock = threading.Lock()
+
+    def read(self) -> Reading:
+        """Return every metric, now; see `Reading.since` for what changed."""
+        health = self._health()
+        durations = self._measurements.durations()
+        lost = Counter(health.dropped)
+        lost.update(health.rejected)
+        counters: dict[Series, int] = {
+            (MetricName.EVENTS_TRACKED, None): health.accepted,
+            (MetricName.ERRORS, None): self._measurements.errors,
+            (MetricName.EVENTS_DROPPED, None): lost.total(),
+        }
+        counters |= {(MetricName.EVENTS_DROPPED, reason): n for reason, n in lost.items()}
+        if (bytes_written := self._bytes_written()) is not None:
+            counters[MetricName.BYTES_WRITTEN, None] = bytes_written
+        writes = durations.pop(None)
+        return Reading(
+            counters,
+            {(MetricName.EVENTS_PENDING, None): health.pending},
+            {
+                (MetricName.FLUSH_LATENCY, None): writes,
+                (MetricName.QUERY_LATENCY, None): sum(durations.values(), Durations()),
+                **{(MetricName.QUERY_LATENCY, name): one for name, one in durations.items()},
+            },
+        )
+
+    def listen(self, listener: Callable[[Series, float], object]) -> Callable[[], None]:
+        """Have every single duration told from now on, in the thread that measured it.
+
+        Args:
+            listener: called with the most detailed series and the milliseconds.
+
+        Returns:
+            What ends it.
+        """
+
+        def told(question: str | None, ms: float) -> None:
+            name = MetricName.FLUSH_LATENCY if question is None else MetricName.QUERY_LATENCY
+            listener((name, question), ms)
+
+        return self._measurements.listen(told)
+
+    def attach(self, sink: MetricSink) -> None:
+        """Have a sink closed with the `Analytics`, once its recorder is; it is held until then."""
+        with self._lock:
+            if sink not in self._sinks:
+                self._sinks.append(sink)
+
+    def detach(self, sink: MetricSink) -> None:
+        """Forget a sink that was closed; nothing if it is not attached."""
+        with self._lock:
+            if sink in self._sinks:
+                self._sinks.remove(sink)
+
+    def close_sinks(self, timeout: float) -> None:
+        """Close every sink that is attached, one after the other, within a time in seconds."""
+        end = time.monotonic() + timeout
+        for sink in tuple(self._sinks):
+            sink.close(max(0.0, end - time.monotonic()))
+            self.detach(sink)
+
+
+def _store_name(url: str) -> str:
+    """Return a store's URL without its options; of a DynamoDB table the name alone."""
+    return url.partition("?")[0].removeprefix("dynamodb://")

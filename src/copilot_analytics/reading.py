@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from ._guard import Guard
+from ._measurements import Measurements
 from .answers import Answers
 from .periods import DateRange, day_of
 from .queries import (
@@ -46,6 +49,7 @@ class Questions:
         clock: tells today.
         stored_user_id: maps a user's id to the one that is stored (a pseudonym, if configured).
         rollup_retention_days: how many days of rollups are kept.
+        measurements: note how long answers take; None keeps them to itself.
     """
 
     def __init__(
@@ -55,10 +59,12 @@ class Questions:
         *,
         stored_user_id: Callable[[str], str],
         rollup_retention_days: int = 800,
+        measurements: Measurements | None = None,
     ) -> None:
         self._answers = Answers(store, clock, rollup_retention_days=rollup_retention_days)
         self._clock = clock
         self._stored_user_id = stored_user_id
+        self._measurements = measurements or Measurements(Guard())
         # Threads start with the first question.
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="copilot-analytics-read")
 
@@ -137,12 +143,22 @@ class Questions:
 
     async def generations(self, range: DateRange) -> int:
         """See `Answers.generations`."""
-        return await self._ask(self._answers.generations, range)
+        return await self._in_thread(self._answers.generations, range)
 
     def close_readers(self) -> None:
         """End the threads once they are idle; idempotent; later questions raise RuntimeError."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _ask(self, question: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        call = functools.partial(question, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        """Ask in a thread, and measure how long that takes, the wait for a thread included."""
+        return await self._in_thread(
+            self._measurements.timed,
+            question.__name__,
+            time.monotonic(),
+            functools.partial(question, *args, **kwargs),
+        )
+
+    async def _in_thread(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call in a thread what is no question of a user's."""
+        bound = functools.partial(call, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, bound)

@@ -23,6 +23,7 @@ from ._delivery import Delivery, Outcome
 from ._forking import renew_in_children
 from ._futures import resolved, result, result_blocking
 from ._guard import Guard
+from ._measurements import Measurements
 from .admission import Admission
 from .batch import Batch
 from .errors import RecorderClosedError
@@ -60,6 +61,7 @@ class Recorder:
             touched.
         skipped: what was left out before it came here, by reason, for `health()`.
         owns_store: whether the exit of the interpreter closes the store.
+        measurements: note errors and how long writes take; None keeps them to itself.
     """
 
     SLICE_EVENTS = 128
@@ -90,6 +92,7 @@ class Recorder:
         enabled: bool = True,
         skipped: Mapping[str, int] = MappingProxyType({}),
         owns_store: bool = False,
+        measurements: Measurements | None = None,
     ) -> None:
         self._store = store
         self._admission = admission
@@ -102,6 +105,7 @@ class Recorder:
         self._enabled = enabled
         self._skipped = skipped
         self._owns_store = owns_store
+        self._measurements = measurements or Measurements(guard)
         self._closing = threading.Event()
         if not enabled:
             self._closing.set()
@@ -134,6 +138,7 @@ class Recorder:
             self._store,
             clock=self._clock,
             guard=self._guard,
+            measurements=self._measurements,
             closing=self._closing,
             abandoned=self._abandoned,
         )
@@ -357,6 +362,7 @@ class Recorder:
             size = min(count, self._batch_size)
             count -= size
             events = self._admit(size)
+            self._measurements.admitted(events)
             if not events or self._write(self._batch(events)):
                 self._settle(self._taken)
         self._log_rejected()

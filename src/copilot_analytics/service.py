@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ._guard import Guard
+from ._measurements import Measurements
 from .errors import StoreError
 from .events import EventType, Observation
 from .queries import RecorderHealth
@@ -36,6 +37,7 @@ class AnalyticsService(Questions):
         guard: keeps failures of ours away from the host.
         stored_user_id: maps a user's id to the one that is stored (a pseudonym, if configured).
         rollup_retention_days: how many days of rollups are kept.
+        measurements: note how long answers take; None keeps them to itself.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class AnalyticsService(Questions):
         guard: Guard,
         stored_user_id: Callable[[str], str],
         rollup_retention_days: int = 800,
+        measurements: Measurements | None = None,
     ) -> None:
         super().__init__(
             store,
             clock,
             stored_user_id=stored_user_id,
             rollup_retention_days=rollup_retention_days,
+            measurements=measurements,
         )
         self._store = store
         self._recorder = recorder
@@ -157,7 +161,7 @@ class AnalyticsService(Questions):
     async def recorder_health(self) -> RecorderHealth:
         """Return how the recorder is doing, with the store's own figures where it can be read."""
         health = self._recorder.health()
-        return replace(health, store_statistics=await self._ask(self._statistics))
+        return replace(health, store_statistics=await self._in_thread(self._statistics))
 
     def _statistics(self) -> dict[str, int]:
         try:

@@ -97,6 +97,12 @@ class Store(ABC):
     and `StoreError` where it will not.
     """
 
+    bytes_written: int | None = None
+    """The bytes of items that this process has had `write` store, for metrics; None: not counted.
+
+    A forked child's starts from 0.
+    """
+
     @property
     @abstractmethod
     def url(self) -> str:
