@@ -182,3 +182,11 @@ def test_distinct_shows_its_count_and_equals_only_its_kind() -> None:
     assert repr(Distinct.of([1, 2])) == "<Distinct 2>"
     assert repr(Distinct.of(_users(600))).startswith("<Distinct about ")
     assert Distinct() != set()
+
+
+def test_a_sketch_of_registers_keeps_the_highest_ranks() -> None:
+    """As a store has them that adds ranks and takes none away."""
+    users = _users(3 * EXACT_BELOW)
+    pairs = [register_and_rank(user) for user in users]
+    assert Distinct.of_registers(pairs) == Distinct.of(users)
+    assert not Distinct.of_registers(()).count().exact

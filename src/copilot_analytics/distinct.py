@@ -176,6 +176,17 @@ class Distinct:
         return distinct
 
     @classmethod
+    def of_registers(cls, pairs: Iterable[tuple[int, int]]) -> Distinct:
+        """Return a sketch of registers and ranks they were raised to, see `register_and_rank`."""
+        distinct = cls()
+        distinct._members = None
+        registers = distinct._registers = bytearray(REGISTERS)
+        for register, rank in pairs:
+            if rank > registers[register]:
+                registers[register] = rank
+        return distinct
+
+    @classmethod
     def merge(cls, parts: Iterable[Distinct]) -> Distinct:
         """Return the union: exact if every part is. Parts are kept."""
         members: set[int] = set()

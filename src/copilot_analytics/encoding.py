@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TypeVar
 
 import msgspec
 
 from .events import ALL_METADATA_KEYS, MetadataValue
 
-__all__ = ["decode_metadata", "encode_metadata"]
+__all__ = ["decode_metadata", "encode_metadata", "from_stored_names", "to_stored_names"]
+
+_T = TypeVar("_T")
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, MetadataValue]).decode
@@ -25,16 +28,24 @@ _UPPER = re.compile(r"(?<!^)([A-Z])")
 
 def encode_metadata(metadata: Mapping[str, MetadataValue]) -> str:
     """Return metadata as JSON text with its stored (camelCase) names."""
-    try:
-        stored = {_STORED[name]: value for name, value in metadata.items()}
-    except KeyError:
-        stored = {_STORED.get(name) or _camel(name): value for name, value in metadata.items()}
-    return _encode(stored).decode()
+    return _encode(to_stored_names(metadata)).decode()
 
 
 def decode_metadata(text: str) -> dict[str, MetadataValue]:
     """Return the metadata of `encode_metadata`, by Python names."""
-    stored = _decode(text)
+    return from_stored_names(_decode(text))
+
+
+def to_stored_names(metadata: Mapping[str, _T]) -> dict[str, _T]:
+    """Return metadata by its stored (camelCase) names."""
+    try:
+        return {_STORED[name]: value for name, value in metadata.items()}
+    except KeyError:
+        return {_STORED.get(name) or _camel(name): value for name, value in metadata.items()}
+
+
+def from_stored_names(stored: Mapping[str, _T]) -> dict[str, _T]:
+    """Return metadata by its Python names, from its stored ones."""
     try:
         return {_NAMES[name]: value for name, value in stored.items()}
     except KeyError:
