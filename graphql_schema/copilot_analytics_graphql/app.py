@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from copilot_analytics.typing import SCOPE_KEY, ASGIApp, Receive, Scope, Send
 
 from .access import Authenticate, Gatekeeper
+from .cursors import Cursors
 from .execution import Executor
 from .http import HTTPEndpoint
 from .limits import Limits
@@ -45,6 +46,7 @@ def create_graphql_app(
     allowed_origins: Collection[str] = (),
     limits: Limits | None = None,
     time_limit: float = 10.0,
+    cursor_key: str | None = None,
 ) -> ASGIApp:
     """Return the endpoint as an ASGI application that answers on any path.
 
@@ -57,12 +59,19 @@ def create_graphql_app(
             "https://admin.example.com".
         limits: what one operation may cost.
         time_limit: how long one operation may take, in seconds.
+        cursor_key: signs the cursors of lists, at least 32 bytes: give one, the same everywhere,
+            where several processes answer. By default a random one, good for this process only.
 
     Raises:
-        ConfigurationError: `authenticate` is no authenticator.
+        ConfigurationError: `authenticate` is no authenticator, or `cursor_key` is too short.
     """
     gatekeeper = Gatekeeper(authenticate, analytics.clock)
-    executor = Executor(analytics, limits=limits or Limits(), time_limit=time_limit)
+    executor = Executor(
+        analytics,
+        limits=limits or Limits(),
+        time_limit=time_limit,
+        cursors=Cursors(cursor_key),
+    )
     return _Endpoint(
         HTTPEndpoint(executor, gatekeeper, max_body=MAX_REQUEST_BYTES),
         WebSocketEndpoint(
@@ -82,6 +91,7 @@ def graphql_routes(
     allowed_origins: Collection[str] = (),
     limits: Limits | None = None,
     time_limit: float = 10.0,
+    cursor_key: str | None = None,
 ) -> list[BaseRoute]:
     """Return the endpoint's routes, HTTP and WebSocket at exactly `path`.
 
@@ -96,9 +106,10 @@ def graphql_routes(
         allowed_origins: see `create_graphql_app`, as the rest.
         limits: what one operation may cost.
         time_limit: how long one operation may take, in seconds.
+        cursor_key: signs the cursors of lists.
 
     Raises:
-        ConfigurationError: `authenticate` is no authenticator.
+        ConfigurationError: `authenticate` is no authenticator, or `cursor_key` is too short.
     """
     app = create_graphql_app(
         analytics,
@@ -106,5 +117,6 @@ def graphql_routes(
         allowed_origins=allowed_origins,
         limits=limits,
         time_limit=time_limit,
+        cursor_key=cursor_key,
     )
     return [Route(path, app), WebSocketRoute(path, app)]

@@ -9,6 +9,7 @@ from graphql.language import DocumentNode
 from copilot_analytics.periods import DateRange
 
 from .access import Principal
+from .cursors import Cursors
 from .questions import CachedQuestions
 from .ranges import RangeInput, asked_range
 from .responses import ResponseCache
@@ -25,6 +26,7 @@ class Context:
         principal: who asks.
         questions: asks the service for them, through the cache.
         responses: the cache of whole responses, for its figures.
+        cursors: signs places in lists.
         source: what is asked about.
         document: what they ask, parsed and validated.
     """
@@ -32,6 +34,7 @@ class Context:
     principal: Principal
     questions: CachedQuestions
     responses: ResponseCache
+    cursors: Cursors
     source: Source
     document: DocumentNode
 

@@ -12,6 +12,7 @@ from copilot_analytics._guard import Guard
 from .access import Principal
 from .cache import AnswerCache
 from .context import Context
+from .cursors import Cursors
 from .documents import prepare
 from .errors import RefusedError
 from .failures import describe_errors, mask
@@ -33,10 +34,14 @@ class Executor:
         source: answers the questions.
         limits: what an operation may cost.
         time_limit: how long it may take, in seconds; a read that is abandoned ends in its thread.
+        cursors: signs places in lists.
     """
 
-    def __init__(self, source: Source, *, limits: Limits, time_limit: float) -> None:
+    def __init__(
+        self, source: Source, *, limits: Limits, time_limit: float, cursors: Cursors | None = None
+    ) -> None:
         self._source = source
+        self._cursors = cursors or Cursors()
         self._limits = limits
         self._time_limit = time_limit
         self._cache = AnswerCache(source.clock)
@@ -110,6 +115,7 @@ class Executor:
                     self._source.service, self._cache, self._source.clock, principal, freshness
                 ),
                 responses=self._responses,
+                cursors=self._cursors,
                 source=self._source,
                 document=prepared.document,
             ),
