@@ -178,6 +178,7 @@ def test_demo_without_the_server_extra_says_what_to_install(package: str) -> Non
         ("aiocache", "copilot_analytics_graphql", "graphql"),
         ("starlette", "copilot_analytics_graphql", "graphql"),
         ("strawberry", "copilot_analytics_graphql", "graphql"),
+        ("jwt", "copilot_analytics_graphql.jwt", "jwt"),
     ],
 )
 def test_import_without_its_extra_says_what_to_install(

@@ -22,9 +22,12 @@ __all__ = [
     "Credentials",
     "Gatekeeper",
     "Principal",
+    "Role",
     "request_user",
     "static_token",
 ]
+
+Role = Literal["admin", "user"]
 
 MIN_TOKEN_BYTES = 32
 """256 bits in the densest encoding; `secrets.token_urlsafe(32)` gives 43 characters."""
@@ -42,7 +45,7 @@ class Principal:
     """
 
     id: str
-    role: Literal["admin", "user"]
+    role: Role
     expires_at: int | None = None
 
     @property
@@ -84,9 +87,7 @@ def _bearer(value: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def static_token(
-    token: str, *, role: Literal["admin", "user"] = "admin", id: str | None = None
-) -> Authenticate:
+def static_token(token: str, *, role: Role = "admin", id: str | None = None) -> Authenticate:
     """Return an authenticator that knows one token, of which it keeps only a hash.
 
     Args:
