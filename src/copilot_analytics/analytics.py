@@ -187,6 +187,8 @@ class Analytics:
     async def aclose(self, timeout: float = 5.0) -> int:
         """Take nothing any more, store what is pending, and release the store and the threads.
 
+        What publishes the metrics is closed last, and so tells all of this.
+
         Idempotent. Never later than the time-out, not even if the store hangs; later questions
         raise RuntimeError.
 
@@ -200,6 +202,10 @@ class Analytics:
         left = await self.recorder.aclose(timeout)
         if self._release():
             await result(self._closing_store(), max(0.0, end - time.monotonic()))
+        if self.metrics.sinks:
+            rest = max(0.0, end - time.monotonic())
+            closing = in_daemon(lambda: self.metrics.close_sinks(rest), "copilot-analytics-metrics")
+            await result(closing, rest)
         return left
 
     def close(self, timeout: float = 5.0) -> int:
@@ -208,6 +214,7 @@ class Analytics:
         left = self.recorder.close(timeout)
         if self._release():
             result_blocking(self._closing_store(), max(0.0, end - time.monotonic()))
+        self.metrics.close_sinks(max(0.0, end - time.monotonic()))
         return left
 
     async def __aenter__(self) -> Self:

@@ -182,7 +182,10 @@ class MetricSink(Protocol):
     """Publishes metrics somewhere; see `Metrics.attach`."""
 
     def close(self, timeout: float) -> object:
-        """Publish what is not published yet and end, within so many seconds; idempotent."""
+        """Publish what is not published yet and end, within so many seconds.
+
+        Idempotent; never raises.
+        """
         ...
 
 
@@ -258,7 +261,7 @@ class Metrics:
         return self._measurements.listen(told)
 
     def attach(self, sink: MetricSink) -> None:
-        """Have a sink closed with the `Analytics`, once its recorder is; it is held until then."""
+        """Have a sink closed with the `Analytics`, after its recorder; it is held until then."""
         with self._lock:
             if sink not in self._sinks:
                 self._sinks.append(sink)
@@ -269,10 +272,16 @@ class Metrics:
             if sink in self._sinks:
                 self._sinks.remove(sink)
 
+    @property
+    def sinks(self) -> tuple[MetricSink, ...]:
+        """The sinks that are attached."""
+        with self._lock:
+            return tuple(self._sinks)
+
     def close_sinks(self, timeout: float) -> None:
         """Close every sink that is attached, one after the other, within a time in seconds."""
         end = time.monotonic() + timeout
-        for sink in tuple(self._sinks):
+        for sink in self.sinks:
             sink.close(max(0.0, end - time.monotonic()))
             self.detach(sink)
 

@@ -7,7 +7,6 @@ bounded, what is dropped is counted, and a store that fails or hangs is never fe
 
 from __future__ import annotations
 
-import atexit
 import logging
 import math
 import threading
@@ -17,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
-from weakref import WeakSet
 
 from ._delivery import Delivery, Outcome
+from ._exits import end_at_exit
 from ._forking import renew_in_children
 from ._futures import resolved, result, result_blocking
 from ._guard import Guard
@@ -111,7 +110,7 @@ class Recorder:
             self._closing.set()
         self._reset()
         renew_in_children(self)
-        _at_exit.add(self)
+        end_at_exit(self)
 
     def _reset(self) -> None:
         # Signal handlers and finalizers may record while their thread is in here: so this one is
@@ -271,7 +270,8 @@ class Recorder:
         with self._lock:
             return self._held + len(self._queue)
 
-    def _end_at_exit(self) -> None:
+    def end_at_exit(self) -> None:
+        """Store what is pending before the interpreter ends; see `EXIT_SECONDS`."""
         self.close(self.EXIT_SECONDS)
         # A thread that hangs in the store may hold its lock for ever.
         if self._owns_store and (self._thread is None or self._ended):
@@ -458,14 +458,3 @@ class Recorder:
             )
             self._rejected_logged = rejected
             self._log_due = time.monotonic() + self.LOG_SECONDS
-
-
-_at_exit: WeakSet[Recorder] = WeakSet()
-
-
-def _end_at_exit() -> None:
-    for recorder in list(_at_exit):
-        recorder._end_at_exit()
-
-
-atexit.register(_end_at_exit)
