@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import random
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_analytics.ids import MAX_TIMESTAMP, EventIds, new_id, timestamp_of
+from copilot_analytics.ids import MAX_TIMESTAMP, EventIds, new_id, short_id, timestamp_of
 
 CROCKFORD = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 TIMESTAMPS = st.integers(0, MAX_TIMESTAMP)
@@ -85,6 +86,13 @@ def test_ids_refuse_times_they_cannot_hold(timestamp: int) -> None:
         EventIds().next(timestamp)
     with pytest.raises(ValueError, match="an id holds times of"):
         new_id(timestamp)
+
+
+def test_short_ids_have_12_crockford_characters_and_are_unique() -> None:
+    made = {short_id() for _ in range(1000)}
+
+    assert len(made) == 1000
+    assert all(re.fullmatch("[0-9A-HJKMNP-TV-Z]{12}", identifier) for identifier in made)
 
 
 def test_new_ids_are_unique() -> None:

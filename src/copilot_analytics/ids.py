@@ -14,7 +14,7 @@ from operator import add
 
 from ._forking import renew_in_children
 
-__all__ = ["MAX_TIMESTAMP", "EventIds", "new_id", "timestamp_of"]
+__all__ = ["MAX_TIMESTAMP", "EventIds", "new_id", "short_id", "timestamp_of"]
 
 MAX_TIMESTAMP = (1 << 48) - 1
 """The latest time an id can hold, in epoch milliseconds: the year 10889."""
@@ -111,7 +111,7 @@ class EventIds:
 
 
 def new_id(timestamp_ms: int | None = None) -> str:
-    """Return a ULID with 80 random bits, for what is made seldom: writers and connections.
+    """Return a ULID with 80 random bits, for what is made seldom: connections.
 
     Args:
         timestamp_ms: the time it holds, epoch milliseconds; None is now. Thread-safe.
@@ -123,6 +123,14 @@ def new_id(timestamp_ms: int | None = None) -> str:
         timestamp_ms = time.time_ns() // 1_000_000
     _check_timestamp(timestamp_ms)
     return _encode(timestamp_ms, 5) + _encode(secrets.randbits(80), 8)
+
+
+def short_id() -> str:
+    """Return 12 characters with 60 random bits, for what is made seldom and named often: writers.
+
+    A store may keep it in every row that its writer has changed.
+    """
+    return _encode(secrets.randbits(60), 6)
 
 
 def timestamp_of(identifier: str) -> int:

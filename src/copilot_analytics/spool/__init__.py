@@ -1,0 +1,1 @@
+"""The spool: events on this machine's disk, until a remote store has confirmed them."""
