@@ -183,7 +183,7 @@ def test_counts_that_no_event_backs_are_reported_apart(store: Store, path: Path)
     report = verify(store, DAYS)
     assert not report.differences
     assert report.unbacked == [RollupKey(RollupKind.COMMAND, "bought", DAY)]
-    assert next(report.lines()) == f"{DAY} command bought: no event backs it; left alone"
+    assert next(report.lines()) == f"{DAY} command bought: counts what no event backs; left alone"
 
 
 def test_a_day_without_events_any_more_is_skipped(store: Store, path: Path) -> None:
@@ -209,3 +209,40 @@ def test_writing_meanwhile_makes_no_difference(store: Store) -> None:
 def test_a_store_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="create its directory"):
         verify(SQLiteStore(tmp_path / "none" / "analytics.db"), DAYS)
+
+
+def test_what_was_erased_is_no_difference(store: Store) -> None:
+    """But told apart, and only where the user's events had been counted."""
+    store.erase_user("ada")
+    report = verify(store, DAYS)
+    assert not report.differences
+    assert report.events < 400
+    counted = {key for key in report.unbacked if key.period == DAY}
+    assert RollupKey(RollupKind.ACTIVITY, "all", DAY) in counted
+    assert not {key for key in report.unbacked if key.kind is RollupKind.USER}
+    assert f"{DAY} activity all: counts what no event backs; left alone" in list(report.lines())
+
+
+@pytest.mark.parametrize(
+    ("change", "counter"),
+    [("n1 = 1", "events"), ("last = first", "last"), ("first = last", "first")],
+)
+def test_a_loss_is_found_also_beside_what_was_erased(
+    store: Store, path: Path, change: str, counter: str
+) -> None:
+    store.erase_user("ada")
+    tamper(path, f"UPDATE rollups SET {change} WHERE kind = 1 AND period = ?", DAY_NUMBER)
+    (found,) = verify(store, DAYS).differences
+    assert (found.key.dimension, found.counter) == ("all", counter)
+
+
+def test_lost_users_are_found_also_beside_those_who_were_erased(store: Store, path: Path) -> None:
+    store.erase_user("ada")
+    tamper(
+        path,
+        "UPDATE distinct_users SET users = ? WHERE kind = 1 AND period = ?",
+        Distinct.of([1, 2, 3]).to_bytes(),
+        DAY_NUMBER,
+    )
+    (found,) = verify(store, DAYS).differences
+    assert (found.key.dimension, found.counter, found.stored) == ("all", "distinct", 3)
