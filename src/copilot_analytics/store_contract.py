@@ -12,11 +12,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from ._event_contract import EventContract
 from .aggregation import MAX_PATTERN_USERS, aggregate
 from .batch import Batch
 from .distinct import EXACT_BELOW, Distinct, user_hash
@@ -36,7 +35,6 @@ from .store_samples import (
 )
 from .stores.base import Store
 from .testing import FakeClock
-from .typing import Clock
 
 __all__ = ["StoreContract"]
 
@@ -44,23 +42,8 @@ _TODAY = DAYS.end
 _EMPTY = DateRange(dt.date(2024, 2, 28), dt.date(2024, 3, 1))
 
 
-class StoreContract(ABC):
-    """What every store must do. Each test has a store of its own, at a place of its own.
-
-    Attributes:
-        shared: whether two stores made for one place hold the same.
-    """
-
-    shared = True
-
-    @abstractmethod
-    def make_store(self, place: Path, clock: Clock) -> Store:
-        """Return a store that keeps what it holds at `place`, a directory of the test's own."""
-
-    @contextlib.contextmanager
-    def _opened(self, place: Path, clock: Clock | None = None) -> Iterator[Store]:
-        with self.make_store(place, clock or FakeClock(NOW_MS)) as store:
-            yield store
+class StoreContract(EventContract):
+    """What every store must do; see `Contract` for how it is told which."""
 
     def test_answers_are_those_of_the_events(self, tmp_path: Path) -> None:
         """However they were cut into batches."""

@@ -166,9 +166,11 @@ def _differences(key: RollupKey, stored: Rollup, recounted: Rollup) -> Iterator[
 
 def _is_loss(difference: Difference) -> bool:
     """Say whether less is stored than the events add up to: nothing that is missing explains it."""
+    stored, recounted = difference.stored, difference.recounted
     if difference.counter == "first":
-        return not 0 < difference.stored < difference.recounted
-    return difference.stored < difference.recounted
+        # 0 is none: later than any time that there is.
+        return recounted > 0 and not 0 < stored < recounted
+    return stored < recounted
 
 
 def _order(key: RollupKey) -> tuple[str, str, str]:
