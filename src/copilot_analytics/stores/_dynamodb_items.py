@@ -1,0 +1,332 @@
+"""What the items of the DynamoDB table hold, as the API's own typed values; pure functions.
+
+Events and commands keep the attributes of the original table. Every counter is a number attribute
+of its own at the top of the item, because only there `ADD` and conditions reach it:
+
+* the columns of `StatsIndex`: a command's six, `count`, `first`, `last` and `c1` to `c11`, of which
+  each kind uses the first few, see `COLUMNS`;
+* families of counters: a prefix and what the family is of, see `FAMILIES`;
+* everything else under `n_` and its name.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from ..distinct import EXACT_BELOW, Distinct
+from ..encoding import from_stored_names, to_stored_names
+from ..events import ALL_METADATA_KEYS, AnalyticsEvent, EventType, MetadataValue, ValueKind
+from ..periods import day_of, hour_of
+from ..rollups import Pattern, Rollup, RollupKind
+from ._dynamodb_keys import (
+    date_partition,
+    event_key,
+    event_position,
+    parts_of,
+    shard_of,
+    type_partition,
+)
+from ._dynamodb_names import DATE_KEY, PARTITION_KEY, SORT_KEY, TIME_KEY, TTL, TYPE_KEY
+
+__all__ = [
+    "COLUMNS",
+    "FAMILIES",
+    "FIRST",
+    "HASHES",
+    "PAIRS",
+    "PATTERN_FIRST",
+    "PATTERN_LAST",
+    "UNBACKED",
+    "Item",
+    "attribute_of",
+    "counter_of",
+    "counter_values",
+    "distinct_of",
+    "event_item",
+    "event_of",
+    "hashes_of",
+    "last_of",
+    "number",
+    "pairs_of",
+    "pattern_of",
+    "rollup_of",
+    "stored_hashes",
+    "stored_pairs",
+    "text",
+    "users_of",
+]
+
+Item = dict[str, Any]
+"""Attributes by name, each as the API has it: `{"S": "text"}`, `{"N": "12"}`, …
+
+Binary ones are given as bytes and come back as base64 text.
+"""
+
+FIRST = "first"
+PATTERN_FIRST = "firstOccurrence"
+PATTERN_LAST = "lastOccurrence"
+UNBACKED = "unbacked"
+"""Marks a rollup that also counts events erased since."""
+
+HASHES = "hashes"
+PAIRS = "registers"
+
+_MILLISECONDS = "totalExecutionTime"
+"""The original's one sum that is not of integers: milliseconds, here with three decimals."""
+
+COLUMNS: Mapping[RollupKind, Mapping[str, str]] = MappingProxyType(
+    {
+        RollupKind.ACTIVITY: {},
+        RollupKind.COMMAND: {
+            "executions": "totalExecutions",
+            "successes": "successfulExecutions",
+            "failures": "failedExecutions",
+            "execution_us": _MILLISECONDS,
+            "execution_samples": "c1",
+        },
+        RollupKind.INTENT: {"count": "count", "clarifications": "c1", "failures": "c2"},
+        RollupKind.ERROR: {"count": "count"},
+        RollupKind.PATTERN: {"count": "count"},
+        RollupKind.USER: {
+            "messages": "c1",
+            "executions": "c2",
+            "failures": "c3",
+            "errors": "c4",
+            "connections": "c5",
+        },
+    }
+)
+"""The attributes of the headline counters, which `StatsIndex` holds too; never renamed."""
+
+FAMILIES: Mapping[str, str] = MappingProxyType(
+    {
+        "x.": "h",
+        "t.": "t",
+        "s.": "s",
+        "k.": "k",
+        "c.": "b",
+        "e.": "e_",
+        "end.": "end_",
+        "close.": "close_",
+        "error.": "error_",
+        "command.": "command_",
+    }
+)
+"""How the attributes of a family of counters start, by how the counters do; never renamed."""
+
+_NAMED = {attribute: family for family, attribute in FAMILIES.items() if attribute.endswith("_")}
+_NUMBERED = {attribute: family for family, attribute in FAMILIES.items() if len(attribute) == 1}
+_OTHER = "n_"
+
+_HASH_BYTES = 6
+_RANKS = 64
+"""A pair of a register and its rank is kept as one number: register × 64 + rank."""
+
+_FLOATS = frozenset({ValueKind.DURATION, ValueKind.RATIO, ValueKind.AMOUNT})
+_FLOAT_NAMES = frozenset(key.name for key in ALL_METADATA_KEYS.values() if key.kind in _FLOATS)
+
+
+def text(value: str) -> dict[str, str]:
+    """Return a text as the API has it."""
+    return {"S": value}
+
+
+def number(value: int) -> dict[str, str]:
+    """Return an integer as the API has it."""
+    return {"N": str(value)}
+
+
+def event_item(event: AnalyticsEvent, *, shards: int, expires: int) -> Item:
+    """Return the item of an event.
+
+    Args:
+        event: the event.
+        shards: among how many shards of a day the indexes spread events.
+        expires: when it may be deleted, epoch seconds.
+    """
+    partition, sort = event_key(event)
+    day = day_of(event.timestamp)
+    shard = shard_of(event.event_id, shards)
+    item: Item = {
+        PARTITION_KEY: text(partition),
+        SORT_KEY: text(sort),
+        DATE_KEY: text(date_partition(day, shard)),
+        TYPE_KEY: text(type_partition(event.event_type, day, shard)),
+        TIME_KEY: text(event_position(event.timestamp, event.event_id)),
+        "userId": text(event.user_id),
+        "eventType": text(event.event_type.value),
+        "timestamp": number(event.timestamp),
+        "date": text(day),
+        "hour": text(hour_of(event.timestamp)),
+        "metadata": {"M": {name: _value(v) for name, v in to_stored_names(event.metadata).items()}},
+        TTL: number(expires),
+        "writer": text(event.writer),
+        "seq": number(event.sequence),
+    }
+    if event.conversation_id is not None:
+        item["conversationId"] = text(event.conversation_id)
+    if event.connection_id is not None:
+        item["connectionId"] = text(event.connection_id)
+    return item
+
+
+def event_of(item: Item) -> AnalyticsEvent:
+    """Return the event of an item."""
+    conversation, connection = item.get("conversationId"), item.get("connectionId")
+    metadata = from_stored_names(item["metadata"]["M"])
+    return AnalyticsEvent(
+        event_id=parts_of(item[TIME_KEY]["S"])[1],
+        event_type=EventType(item["eventType"]["S"]),
+        user_id=item["userId"]["S"],
+        timestamp=int(item["timestamp"]["N"]),
+        conversation_id=conversation["S"] if conversation else None,
+        connection_id=connection["S"] if connection else None,
+        metadata={name: _value_of(name, value) for name, value in metadata.items()},
+        writer=item["writer"]["S"],
+        sequence=int(item["seq"]["N"]),
+    )
+
+
+def _value(value: MetadataValue) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"N": repr(value)}
+
+
+def _value_of(name: str, value: Mapping[str, Any]) -> MetadataValue:
+    ((kind, content),) = value.items()
+    if kind == "N":
+        # The table knows one kind of number; what is no whole one, or never meant as one, is not.
+        if name in _FLOAT_NAMES or not content.lstrip("-").isdigit():
+            return float(content)
+        return int(content)
+    plain: MetadataValue = content
+    return plain
+
+
+def attribute_of(kind: RollupKind, counter: str) -> str:
+    """Return the attribute of a kind's counter."""
+    column = COLUMNS[kind].get(counter)
+    if column is not None:
+        return column
+    family, dot, member = counter.partition(".")
+    prefix = FAMILIES.get(family + dot)
+    return f"{_OTHER}{counter}" if prefix is None else prefix + member
+
+
+@lru_cache(maxsize=16_384)
+def counter_of(kind: RollupKind, attribute: str) -> str | None:
+    """Return the counter of an attribute; None where it is no counter's."""
+    counter = _COUNTERS[kind].get(attribute)
+    if counter is not None:
+        return counter
+    family = _NUMBERED.get(attribute[:1])
+    if family is not None and attribute[1:].lstrip("-").isdigit():
+        return family + attribute[1:]
+    head, underscore, member = attribute.partition("_")
+    if head + underscore == _OTHER:
+        return member
+    family = _NAMED.get(head + underscore)
+    return None if family is None else family + member
+
+
+_COUNTERS = {
+    kind: {attribute: counter for counter, attribute in columns.items()}
+    for kind, columns in COLUMNS.items()
+}
+
+
+def last_of(kind: RollupKind) -> str:
+    """Return the attribute of a rollup's last event's time."""
+    return "lastExecuted" if kind is RollupKind.COMMAND else "last"
+
+
+def counter_values(kind: RollupKind, counters: Mapping[str, int]) -> dict[str, dict[str, str]]:
+    """Return what to add to each attribute of a rollup."""
+    values = {}
+    for counter, count in counters.items():
+        attribute = attribute_of(kind, counter)
+        if attribute == _MILLISECONDS:
+            values[attribute] = {"N": f"{count // 1000}.{count % 1000:03}"}
+        else:
+            values[attribute] = {"N": str(count)}
+    return values
+
+
+def rollup_of(kind: RollupKind, item: Item) -> Rollup:
+    """Return the rollup of an item, or of its row in `StatsIndex`, which has headlines only."""
+    counters = {}
+    for attribute, value in item.items():
+        counter = counter_of(kind, attribute)
+        if counter is not None:
+            content = value["N"]
+            counters[counter] = (
+                int(Decimal(content) * 1000) if attribute == _MILLISECONDS else int(content)
+            )
+    return Rollup(counters, _time(item, FIRST), _time(item, last_of(kind)))
+
+
+def _time(item: Item, attribute: str) -> int:
+    value = item.get(attribute)
+    return 0 if value is None else int(value["N"])
+
+
+def pattern_of(dimension: str, item: Item) -> Pattern:
+    """Return the error pattern of its lifetime row."""
+    return Pattern(
+        dimension,
+        item["errorType"]["S"],
+        item["errorMessage"]["S"],
+        int(item["count"]["N"]),
+        _time(item, PATTERN_FIRST),
+        _time(item, PATTERN_LAST),
+        users_of(item),
+    )
+
+
+def users_of(item: Item) -> tuple[str, ...]:
+    """Return all users that a row lists as affected, sorted; a set, or the original's list."""
+    value = item.get("affectedUsers")
+    if value is None:
+        return ()
+    if "SS" in value:
+        return tuple(sorted(value["SS"]))
+    return tuple(sorted({entry["S"] for entry in value.get("L", ()) if "S" in entry}))
+
+
+def hashes_of(hashes: Iterable[int]) -> dict[str, list[bytes]]:
+    """Return hashes of users as the API has a set of them."""
+    return {"BS": [user.to_bytes(_HASH_BYTES, "big") for user in sorted(hashes)]}
+
+
+def pairs_of(pairs: Iterable[tuple[int, int]]) -> dict[str, list[str]]:
+    """Return registers and their ranks as the API has a set of them."""
+    return {"NS": [str(register * _RANKS + rank) for register, rank in pairs]}
+
+
+def stored_hashes(item: Item) -> set[int]:
+    """Return the hashes of an item with distinct users."""
+    return {int.from_bytes(b64decode(user), "big") for user in item.get(HASHES, {}).get("BS", ())}
+
+
+def stored_pairs(item: Item) -> Iterator[tuple[int, int]]:
+    """Yield the registers of an item with distinct users and ranks they were raised to."""
+    for pair in item.get(PAIRS, {}).get("NS", ()):
+        yield divmod(int(pair), _RANKS)
+
+
+def distinct_of(item: Item) -> Distinct:
+    """Return the distinct users of an item: exact while its set of hashes is small enough."""
+    hashes = stored_hashes(item)
+    return (
+        Distinct.of(hashes)
+        if len(hashes) < EXACT_BELOW
+        else Distinct.of_registers(stored_pairs(item))
+    )

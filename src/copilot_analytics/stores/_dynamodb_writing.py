@@ -1,0 +1,319 @@
+"""Writes batches to DynamoDB: events first, then what they add to every row, then generations.
+
+No step is atomic with another, and a write may fail in the middle of any: events are put under
+their own keys, rows know how far each writer has come (`_dynamodb_rows.py`), and sets of users
+take a member twice as once. So the same events, written again in any batches but in order, complete
+what is missing and change nothing that is there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from ..aggregation import MAX_PATTERN_USERS, Deltas, PatternDelta
+from ..batch import Batch
+from ..errors import StoreUnavailableError
+from ..events import AnalyticsEvent
+from ..periods import DAY_MS, DateRange, parse_day
+from ..rollups import RollupKey
+from ._dynamodb_client import DynamoDBClient
+from ._dynamodb_errors import ConditionFailed
+from ._dynamodb_items import Item, event_item, users_of
+from ._dynamodb_keys import generation_key, pattern_key
+from ._dynamodb_names import TTL
+from ._dynamodb_rows import guard, marked_up_to, marks_name, pattern_update, rollup_update
+from ._dynamodb_updates import MAX_CHANGES, Update
+from ._dynamodb_users import KnownUsers
+
+__all__ = ["BatchWriter", "raise_generations"]
+
+_PUTS = 25
+"""Items in one BatchWriteItem, at most."""
+
+_REFUSALS = 50
+"""How often a row may change between two updates of it before a write gives up for now; each
+refusal says what the next update has to take into account."""
+
+_ENDED_MS = 60_000
+"""A day counts as ended this long before its end: what is cached then outlives it."""
+
+
+class BatchWriter:
+    """Writes batches, of any number of writers; thread-safe.
+
+    Args:
+        client: the table; not owned.
+        shards: among how many shards of a day the indexes spread events.
+        event_retention_days: how many whole days of events are kept before today.
+        rollup_retention_days: how many days of rollups are kept, today included.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        *,
+        shards: int,
+        event_retention_days: int,
+        rollup_retention_days: int,
+    ) -> None:
+        self._client = client
+        self._shards = shards
+        self._event_days = event_retention_days
+        self._rollup_days = rollup_retention_days
+        self._users = KnownUsers(client)
+        self._listed = _ListedUsers()
+
+    def write(self, batch: Batch, *, now_ms: int) -> None:
+        """Write a batch; see `Store.write`.
+
+        Args:
+            batch: what to write.
+            now_ms: tells which days have ended.
+        """
+        deltas = batch.deltas
+        self._put(batch.events)
+        parts = _Parts()
+        tasks: list[Callable[[], None]] = []
+        for key in deltas.rollups:
+            row = _RollupRow(key, shards=self._shards, expires=self._expires(key.period))
+            tasks.append(partial(self._add, row, batch, parts))
+        for dimension in deltas.patterns:
+            tasks.append(partial(self._add, self._pattern_row(dimension), batch, parts))
+        for key, hashes in deltas.distinct.items():
+            expires = self._expires(key.period)
+            tasks.append(partial(self._users.store, key, hashes, expires=expires))
+        self._client.each(_do, tasks)
+        # Last, and again with every repetition: whoever sees the new number sees the new rows.
+        raise_generations(self._client, deltas.days, now_ms=now_ms, keep_days=self._rollup_days)
+
+    def _put(self, events: Sequence[AnalyticsEvent]) -> None:
+        chunks = [events[start : start + _PUTS] for start in range(0, len(events), _PUTS)]
+        self._client.each(self._put_chunk, chunks)
+
+    def _put_chunk(self, events: Sequence[AnalyticsEvent]) -> None:
+        puts = [
+            {
+                "PutRequest": {
+                    "Item": event_item(
+                        event,
+                        shards=self._shards,
+                        expires=(event.timestamp // DAY_MS + self._event_days + 1) * DAY_MS // 1000,
+                    )
+                }
+            }
+            for event in events
+        ]
+        self._client.call("BatchWriteItem", {"RequestItems": {self._client.table: puts}})
+
+    def _add(self, row: _Row, batch: Batch, parts: _Parts) -> None:
+        """Add to a row what a batch adds to it and the row does not have yet."""
+        mark = marks_name(batch.writer)
+        found: Item | None = None
+        for _ in range(_REFUSALS):
+            update = row.update(batch.deltas, found)
+            if update is None:
+                return
+            if update.changes > MAX_CHANGES:
+                for half in parts.halves(batch):
+                    self._add(row, half, parts)
+                return
+            guard(update, mark, batch.first, batch.last)
+            try:
+                answer = self._client.call("UpdateItem", update.request(returned=row.returned))
+            except ConditionFailed as refused:
+                found = refused.item or {}
+                done = marked_up_to(found, mark)
+                if done is not None and done >= batch.first:
+                    rest = parts.after(batch, done)
+                    if rest is None:
+                        return
+                    batch = rest
+            else:
+                row.written(self._client, answer.get("Attributes"))
+                return
+        raise StoreUnavailableError(
+            self._client.url,
+            f"a row changed {_REFUSALS} times while it was to be updated",
+            "the write is repeated; where it lasts, let fewer processes write at once",
+        )
+
+    def _pattern_row(self, dimension: str) -> _PatternRow:
+        return _PatternRow(dimension, self._listed)
+
+    def _expires(self, period: str) -> int:
+        return _day_end(period[:10], self._rollup_days - 1) // 1000
+
+
+class _Row(Protocol):
+    """A row that batches add to."""
+
+    @property
+    def returned(self) -> str:
+        """What a successful update is to bring."""
+        ...
+
+    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
+        """Return the update that adds to it; None if there is nothing to add.
+
+        Args:
+            deltas: what to add.
+            found: the row as a refusal brought it; None before that.
+        """
+        ...
+
+    def written(self, client: DynamoDBClient, item: Item | None) -> None:
+        """Take note of a successful update, and of what it brought."""
+        ...
+
+
+class _RollupRow:
+    """The rollup of one period."""
+
+    returned = "NONE"
+
+    def __init__(self, key: RollupKey, *, shards: int, expires: int) -> None:
+        self._key = key
+        self._shards = shards
+        self._expires = expires
+
+    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
+        rollup = deltas.rollups.get(self._key)
+        if rollup is None:
+            return None
+        return rollup_update(self._key, rollup, found, shards=self._shards, expires=self._expires)
+
+    def written(self, client: DynamoDBClient, item: Item | None) -> None:
+        pass
+
+
+class _PatternRow:
+    """The lifetime row of one error pattern.
+
+    It lists the first `MAX_PATTERN_USERS` affected users in order, whoever came first: a user is
+    added who belongs among them, and those who are pushed out are removed afterwards. That is
+    never wrong, since so many others are before them for good.
+    """
+
+    def __init__(self, dimension: str, listed: _ListedUsers) -> None:
+        self._dimension = dimension
+        self._listed = listed
+        self._new: list[str] = []
+
+    @property
+    def returned(self) -> str:
+        return "ALL_NEW" if self._new else "NONE"
+
+    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
+        delta: PatternDelta | None = deltas.patterns.get(self._dimension)
+        if delta is None:
+            return None
+        if found is not None:
+            self._listed.learn(self._dimension, users_of(found))
+        self._new = self._listed.new(self._dimension, delta.users)
+        return pattern_update(self._dimension, delta, found, users=self._new)
+
+    def written(self, client: DynamoDBClient, item: Item | None) -> None:
+        if item is None:
+            return
+        users = users_of(item)
+        self._listed.learn(self._dimension, users)
+        if len(users) > MAX_PATTERN_USERS:
+            update = Update(pattern_key(self._dimension))
+            update.delete("affectedUsers", {"SS": users[MAX_PATTERN_USERS:]})
+            client.call("UpdateItem", update.request())
+
+
+class _ListedUsers:
+    """Which users error patterns are known to list; thread-safe."""
+
+    _LIMIT = 4_096
+    """Patterns, at up to 10 KB each if each lists users of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._listed: dict[str, tuple[str, ...]] = {}
+
+    def learn(self, dimension: str, users: Sequence[str]) -> None:
+        """Remember whom a pattern lists, sorted."""
+        with self._lock:
+            if len(self._listed) >= self._LIMIT:
+                self._listed.clear()
+            self._listed[dimension] = tuple(users[:MAX_PATTERN_USERS])
+
+    def new(self, dimension: str, users: Collection[str]) -> list[str]:
+        """Return which users a pattern may have to list and is not known to."""
+        with self._lock:
+            listed = self._listed.get(dimension, ())
+        if len(listed) == MAX_PATTERN_USERS:
+            users = [user for user in users if user < listed[-1]]
+        return sorted(set(users).difference(listed))
+
+
+class _Parts:
+    """Parts of a batch that rows ask for, each counted once; thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parts: dict[tuple[int, int, int], Batch | None] = {}
+
+    def after(self, batch: Batch, sequence: int) -> Batch | None:
+        """Return the part of a batch after a sequence; None if nothing is."""
+        key = batch.first, batch.last, sequence
+        with self._lock:
+            if key not in self._parts:
+                part = self._parts[key] = batch.after(sequence)
+                _ = part and part.deltas
+            return self._parts[key]
+
+    def halves(self, batch: Batch) -> list[Batch]:
+        """Return a batch of at least two events in two parts."""
+        middle = batch.events[len(batch.events) // 2 - 1].sequence
+        second = self.after(batch, middle)
+        first = self._before(batch, middle)
+        return [first] if second is None else [first, second]
+
+    def _before(self, batch: Batch, sequence: int) -> Batch:
+        key = batch.first, sequence, -1
+        with self._lock:
+            part = self._parts.get(key)
+            if part is None:
+                events = [event for event in batch.events if event.sequence <= sequence]
+                part = self._parts[key] = Batch(batch.writer, events)
+                _ = part.deltas
+            return part
+
+
+def raise_generations(
+    client: DynamoDBClient, days: Collection[str], *, now_ms: int, keep_days: int
+) -> None:
+    """Raise the generations of those days that have ended, or end within a minute.
+
+    Args:
+        client: the table.
+        days: which days, `YYYY-MM-DD`.
+        now_ms: tells which have ended.
+        keep_days: how many days of rollups are kept.
+    """
+    months: defaultdict[str, list[str]] = defaultdict(list)
+    for day in sorted(days):
+        if _day_end(day) <= now_ms + _ENDED_MS:
+            months[day[:7]].append(day)
+    for month, ended in months.items():
+        update = Update(generation_key(month))
+        update.set(TTL, {"N": str(_day_end(ended[-1], keep_days + 31) // 1000)})
+        for day in ended:
+            update.add(f"d{day[8:]}", {"N": "1"})
+        client.call("UpdateItem", update.request())
+
+
+def _day_end(day: str, later: int = 0) -> int:
+    date = parse_day("day", day)
+    return DateRange(date, date).end_ms + later * DAY_MS
+
+
+def _do(task: Callable[[], Any]) -> None:
+    task()
