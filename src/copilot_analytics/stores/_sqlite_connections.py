@@ -182,6 +182,8 @@ class Connections:
                 if not os.access(self._path, os.W_OK):
                     raise StoreUnavailableError(self._url, *_REMEDIES[sqlite3.SQLITE_READONLY])
                 connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                # Not for erasures alone: an update or a split page leaves copies, too, which nobody
+                # would find any more. Costs nothing that can be measured.
                 connection.execute("PRAGMA secure_delete = ON")
                 connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
