@@ -5,9 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import cycle
+from pathlib import Path
 
+from copilot_analytics import Analytics, AnalyticsConfig
 from copilot_analytics.events import EventType, Observation
+from copilot_analytics.periods import DAY_MS
 
+DAYS = 30
+USERS = 10_000
 COMMANDS = tuple(f"command-{number:02d}" for number in range(20))
 PATTERNS = tuple(
     (f"ErrorType{number % 5}", f"the {chr(97 + number % 26)}{chr(97 + number // 26)} step failed")
@@ -69,3 +74,18 @@ def observations(count: int, *, users: int, start_ms: int, end_ms: int) -> Itera
             execution_ms=took,
             intent=command,
         )
+
+
+async def fill(path: Path, events: int, now_ms: int) -> None:
+    """Make a SQLite file with so many events of `USERS` users in the last `DAYS` days."""
+    config = AnalyticsConfig(max_pending=200_000)
+    start_ms = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
+    async with Analytics(f"sqlite:///{path}", config=config) as analytics:
+        seen = observations(events, users=USERS, start_ms=start_ms, end_ms=now_ms)
+        for number, observation in enumerate(seen, start=1):
+            analytics.recorder.record(observation)
+            if number % 100_000 == 0:
+                await analytics.recorder.flush()
+        await analytics.recorder.flush()
+        health = analytics.recorder.health()
+        assert health.stored == health.accepted, health

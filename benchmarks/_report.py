@@ -23,14 +23,14 @@ class Result:
             verdict = f"   {'holds' if held else 'MISSES'} ≤ {bound:g}"
         print(f"{name:<58} {value:>10.3f} {unit}{verdict}", flush=True)
 
-    def at_least(self, name: str, value: float, unit: str, bound: float) -> None:
-        """Print a figure that may not be less than `bound`."""
-        held = value >= bound
-        self.missed += not held
-        print(
-            f"{name:<58} {value:>10.3f} {unit}   {'holds' if held else 'MISSES'} ≥ {bound:g}",
-            flush=True,
-        )
+    def at_least(self, name: str, value: float, unit: str, bound: float | None = None) -> None:
+        """Print a figure; `bound` is the least it may be."""
+        verdict = ""
+        if bound is not None:
+            held = value >= bound
+            self.missed += not held
+            verdict = f"   {'holds' if held else 'MISSES'} ≥ {bound:g}"
+        print(f"{name:<58} {value:>10.3f} {unit}{verdict}", flush=True)
 
 
 def ratios(ours: Sequence[float], baseline: Sequence[float]) -> tuple[float, float, float]:

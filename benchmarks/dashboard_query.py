@@ -17,14 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from _observations import observations
+from _observations import DAYS, fill
 from _report import Result, ratios
 
-from copilot_analytics import Analytics, AnalyticsConfig
+from copilot_analytics import Analytics
 from copilot_analytics.periods import DAY_MS
-
-DAYS = 30
-USERS = 10_000
 
 # Kinds: 1 activity, 2 command, 4 error, 5 pattern; see stores/_sqlite_schema.py.
 _SUMS = ", ".join(f"sum(n{i})" for i in range(1, 13))
@@ -43,20 +40,6 @@ HAND_WRITTEN = (
     "AND dimension IN (SELECT dimension FROM rollups WHERE kind = 5 "
     "GROUP BY dimension ORDER BY sum(n1) DESC LIMIT 5)",
 )
-
-
-async def _fill(path: Path, events: int, now_ms: int) -> None:
-    config = AnalyticsConfig(max_pending=200_000)
-    start_ms = (now_ms // DAY_MS - DAYS + 1) * DAY_MS
-    async with Analytics(f"sqlite:///{path}", config=config) as analytics:
-        seen = observations(events, users=USERS, start_ms=start_ms, end_ms=now_ms)
-        for number, observation in enumerate(seen, start=1):
-            analytics.recorder.record(observation)
-            if number % 100_000 == 0:
-                await analytics.recorder.flush()
-        await analytics.recorder.flush()
-        health = analytics.recorder.health()
-        assert health.stored == health.accepted, health
 
 
 async def _ours(path: Path) -> float:
@@ -85,7 +68,7 @@ async def _measure(rounds: int, small: int, large: int, folder: Path) -> int:
     paths = {small: folder / "small.db", large: folder / "large.db"}
     for events, path in paths.items():
         started = time.perf_counter()
-        await _fill(path, events, now_ms)
+        await fill(path, events, now_ms)
         print(f"stored {events:,} events in {time.perf_counter() - started:.0f} s", flush=True)
     today = now_ms // DAY_MS
     first, sql = [], []

@@ -1,47 +1,60 @@
-"""GraphQL over HTTP: POST with JSON; a browser that comes by GET is told how."""
+"""GraphQL over HTTP: POST with JSON; a browser that comes by GET is told how.
+
+A plain ASGI application without a request or response object: a dashboard that is polled by a
+hundred tabs costs little more than its bytes.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 
-from copilot_analytics.typing import Receive, Scope, Send
+from copilot_analytics.typing import Message, Receive, Scope, Send
 
 from .access import Credentials, Gatekeeper
 from .errors import RefusedError
 from .execution import Executor
 from .failures import describe_errors
+from .headers import (
+    GRAPHQL_JSON,
+    announced_length,
+    check_content,
+    headers_of,
+    response_type,
+    wants_page,
+)
 from .page import page, page_policy
+from .patience import Patience
 from .requests import read_request
 
 __all__ = ["HTTPEndpoint"]
 
-_JSON = "application/json"
-_GRAPHQL_JSON = "application/graphql-response+json"
-
 _BODY_SECONDS = 10.0
 """For the whole body: a client that sends a byte a second may not hold a request open."""
 
-_HEADERS: Mapping[str, str] = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-}
+_Headers = Sequence[tuple[bytes, bytes]]
+
+_HEADERS: _Headers = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+)
 
 
 class _HTTPError(Exception):
     """A request that gets no GraphQL answer."""
 
-    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
-        super().__init__(status, code)
+    def __init__(self, status: int, error: RefusedError, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(status, error.message)
         self.status = status
-        self.error = RefusedError(code, message)
+        self.error = error
         self.headers = headers
+
+
+class _DisconnectedError(Exception):
+    """The client has gone before it had sent its request."""
 
 
 class HTTPEndpoint:
@@ -57,126 +70,145 @@ class HTTPEndpoint:
         self._executor = executor
         self._gatekeeper = gatekeeper
         self._max_body = max_body
+        self._patience = Patience(_BODY_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        try:
-            response = await self._respond(request)
-        except _HTTPError as exc:
-            errors = describe_errors([exc.error], suggest=False)
-            response = _json({"errors": errors}, exc.status, request.headers, exc.headers)
-        except ClientDisconnect:
+        headers = headers_of(scope["headers"])
+        method = scope["method"]
+        if method in ("GET", "HEAD") and wants_page(headers):
+            await _send_page(scope, headers, send)
             return
-        await response(scope, receive, send)
+        media_type = response_type(headers)
+        more: _Headers = ()
+        try:
+            status, body = await self._answer(scope, receive, headers, media_type)
+        except _HTTPError as exc:
+            status, more = exc.status, exc.headers
+            body = _refusal(exc.error)
+        except _DisconnectedError:
+            return
+        fields = _json_headers(media_type, len(body))
+        if more:
+            fields = (*fields, *more)
+        await send({"type": "http.response.start", "status": status, "headers": fields})
+        await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
 
-    async def _respond(self, request: Request) -> Response:
-        if request.method in ("GET", "HEAD") and "text/html" in _accepted(request.headers):
-            return Response(
-                page(_address(request.scope, request.headers)),
-                media_type="text/html",
-                headers={**_HEADERS, "content-security-policy": page_policy(), "vary": "accept"},
-            )
-        if request.method != "POST":
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], media_type: str
+    ) -> tuple[int, bytes]:
+        if scope["method"] != "POST":
             raise _HTTPError(
                 405,
-                "METHOD_NOT_ALLOWED",
-                "Queries are taken by POST, as JSON; a browser gets a page that shows how.",
-                allow="POST",
+                RefusedError(
+                    "METHOD_NOT_ALLOWED",
+                    "Queries are taken by POST, as JSON; a browser gets a page that shows how.",
+                ),
+                (b"allow", b"POST"),
             )
-        principal = await self._gatekeeper.admit(Credentials(request.scope))
+        principal = await self._gatekeeper.admit(Credentials(scope))
         if principal is None:
             raise _HTTPError(
                 401,
-                "UNAUTHENTICATED",
-                "Nobody is let in without credentials: send Authorization: Bearer <token>.",
-                **{"www-authenticate": "Bearer"},
+                RefusedError(
+                    "UNAUTHENTICATED",
+                    "Nobody is let in without credentials: send Authorization: Bearer <token>.",
+                ),
+                (b"www-authenticate", b"Bearer"),
             )
-        _check_content(request.headers)
-        body = await self._body(request)
+        try:
+            check_content(headers)
+        except RefusedError as exc:
+            raise _HTTPError(415, exc) from None
+        body = await self._body(receive, headers)
         try:
             operation = read_request(body)
         except RefusedError as exc:
-            errors = describe_errors([exc], suggest=False)
-            return _json({"errors": errors}, 400, request.headers)
+            return 400, _refusal(exc)
         outcome = await self._executor.run(operation, principal)
         # The older media type tells by the status only whether the server could try.
-        tells = _media_type(request.headers) == _GRAPHQL_JSON or outcome.status >= 500
-        return _json(outcome.body, outcome.status if tells else 200, request.headers)
+        tells = media_type == GRAPHQL_JSON or outcome.status >= 500
+        return outcome.status if tells else 200, outcome.body
 
-    async def _body(self, request: Request) -> bytes:
-        too_large = _HTTPError(
-            413,
-            "TOO_LARGE",
-            f"A request has at most {self._max_body:,} bytes: send less, or use variables.",
-            connection="close",
-        )
-        announced = request.headers.get("content-length", "")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > self._max_body:
-            raise too_large
-        body = bytearray()
+    async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
+        if announced_length(headers) > self._max_body:
+            raise self._too_large()
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self._max_body:
-                        raise too_large
+            with self._patience.wait():
+                message = await _next(receive)
+                body: bytes = message.get("body", b"")
+                if message.get("more_body", False):
+                    body = await self._rest(bytearray(body), receive)
         except TimeoutError:
             raise _HTTPError(
                 408,
-                "TIMEOUT",
-                "The body did not come in time: send it at once.",
-                connection="close",
+                RefusedError("TIMEOUT", "The body did not come in time: send it at once."),
+                (b"connection", b"close"),
             ) from None
+        if len(body) > self._max_body:
+            raise self._too_large()
+        return body
+
+    async def _rest(self, body: bytearray, receive: Receive) -> bytes:
+        more = True
+        while more and len(body) <= self._max_body:
+            message = await _next(receive)
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
         return bytes(body)
 
-
-def _check_content(headers: Headers) -> None:
-    media_type, _, parameters = headers.get("content-type", "").partition(";")
-    # A page of another origin cannot send this type without asking first (CORS), which nobody here
-    # allows: this is what makes a request with the user's cookies safe.
-    if media_type.strip().lower() != _JSON:
-        raise _HTTPError(
-            415, "UNSUPPORTED_MEDIA_TYPE", "Send the query as Content-Type: application/json."
+    def _too_large(self) -> _HTTPError:
+        return _HTTPError(
+            413,
+            RefusedError(
+                "TOO_LARGE",
+                f"A request has at most {self._max_body:,} bytes: send less, or use variables.",
+            ),
+            (b"connection", b"close"),
         )
-    charset = parameters.lower().partition("charset=")[2].strip(' "')
-    if charset not in ("", "utf-8", "utf8"):
-        raise _HTTPError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body in UTF-8.")
-    if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise _HTTPError(415, "UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.")
 
 
-def _accepted(headers: Headers) -> Sequence[str]:
-    listed = ",".join(headers.getlist("accept")).lower().split(",")
-    return [entry.partition(";")[0].strip() for entry in listed]
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] != "http.request":
+        raise _DisconnectedError
+    return message
 
 
-def _media_type(headers: Headers) -> str:
-    for media_type in _accepted(headers):
-        if media_type in (_JSON, _GRAPHQL_JSON):
-            return media_type
-    return _JSON
+def _refusal(error: RefusedError) -> bytes:
+    errors: Sequence[Mapping[str, Any]] = describe_errors([error], suggest=False)
+    return msgspec.json.encode({"errors": errors})
 
 
-def _address(scope: Scope, headers: Headers) -> str:
+@lru_cache(maxsize=256)
+def _json_headers(media_type: str, length: int) -> _Headers:
+    return (
+        *_HEADERS,
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"content-length", str(length).encode()),
+    )
+
+
+async def _send_page(scope: Scope, headers: Mapping[bytes, bytes], send: Send) -> None:
+    body = page(_address(scope, headers))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [
+                *_HEADERS,
+                (b"content-type", b"text/html; charset=utf-8"),
+                (b"content-length", str(len(body)).encode()),
+                (b"content-security-policy", page_policy().encode()),
+                (b"vary", b"accept"),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _address(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
     scheme = "https" if scope.get("scheme") == "https" else "http"
-    host = headers.get("host") or "localhost"
+    host = headers.get(b"host", b"").decode("latin-1") or "localhost"
     # By the specification the path starts with the root path.
     return f"{scheme}://{host}{scope['path']}"
-
-
-def _json(
-    payload: dict[str, Any] | bytes,
-    status: int,
-    accept: Headers,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    return Response(
-        payload if isinstance(payload, bytes) else msgspec.json.encode(payload),
-        status,
-        headers={
-            **_HEADERS,
-            **(headers or {}),
-            "content-type": f"{_media_type(accept)}; charset=utf-8",
-        },
-    )

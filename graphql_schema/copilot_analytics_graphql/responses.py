@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -83,8 +83,7 @@ class Freshness:
         self._spoiled = True
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseKey:
+class ResponseKey(NamedTuple):
     """What a response depends on: the operation, its variables, and whose eyes it is for."""
 
     query: str
@@ -98,7 +97,7 @@ class ResponseKey:
         return cls(
             request.query,
             request.operation_name,
-            _encode_sorted(request.variables or {}),
+            _encode_sorted(request.variables) if request.variables else b"",
             None if principal.sees_all else principal.id,
         )
 

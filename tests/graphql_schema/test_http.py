@@ -344,6 +344,7 @@ def test_an_operation_that_takes_too_long_is_given_up(endpoint: Any) -> None:
 
 def test_a_body_that_does_not_come_is_408(endpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("copilot_analytics_graphql.http._BODY_SECONDS", 0.05)
+    monkeypatch.setattr("copilot_analytics_graphql.patience.Patience.TICK_SECONDS", 0.01)
 
     async def ask() -> bytes:
         async with endpoint(events=False) as served:
