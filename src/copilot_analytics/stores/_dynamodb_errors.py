@@ -16,7 +16,7 @@ import msgspec
 
 from ..errors import StoreError, StoreUnavailableError
 
-__all__ = ["ConditionFailed", "Cure", "Refusal", "refusal_of"]
+__all__ = ["ConditionFailed", "Cure", "Refusal", "Refused", "TableMissing", "refusal_of"]
 
 
 class ConditionFailed(Exception):
@@ -30,6 +30,22 @@ class ConditionFailed(Exception):
     def __init__(self, item: dict[str, Any] | None) -> None:
         super().__init__("the condition of a write does not hold")
         self.item = item
+
+
+class TableMissing(StoreUnavailableError):
+    """There is no such table."""
+
+
+class Refused(StoreError):
+    """A request was refused for what it is.
+
+    Attributes:
+        code: AWS's name for the reason.
+    """
+
+    def __init__(self, store: str, problem: str, remedy: str, code: str) -> None:
+        super().__init__(store, problem, remedy)
+        self.code = code
 
 
 class Cure(Enum):
@@ -124,7 +140,7 @@ class Refusal:
         if self.code == "ConditionalCheckFailedException":
             return ConditionFailed(self.item)
         if self.code in _MISSING:
-            return StoreUnavailableError(
+            return TableMissing(
                 store,
                 f"there is no table {table!r} in {region} under these credentials",
                 f"run copilot-analytics table create --store {store!r}, or correct the table's "
@@ -172,10 +188,11 @@ class Refusal:
                 f"({self._harmless()})",
                 f"run copilot-analytics table describe --store {store!r} to see what differs",
             )
-        return StoreError(
+        return Refused(
             store,
             f"{operation} was refused: {self.code} ({self._harmless()})",
             "this is a fault of copilot-analytics or of the data: please report it",
+            self.code,
         )
 
     def _harmless(self) -> str:
