@@ -5,10 +5,12 @@ from __future__ import annotations
 from copilot_analytics.errors import MissingDependencyError
 
 try:
-    from .access import Authenticate, Credentials, Principal, request_user, static_token
+    from .access import Authenticate, Credentials, Principal, Role
     from .app import create_graphql_app, graphql_routes
+    from .authenticators import any_of, request_user, static_token
     from .limits import Limits
     from .schema import build_schema
+    from .tokens import TokenFile
 except ModuleNotFoundError as error:
     package = (error.name or "strawberry").partition(".")[0]
     raise MissingDependencyError(package, "graphql") from error
@@ -18,6 +20,9 @@ __all__ = [
     "Credentials",
     "Limits",
     "Principal",
+    "Role",
+    "TokenFile",
+    "any_of",
     "build_schema",
     "create_graphql_app",
     "graphql_routes",

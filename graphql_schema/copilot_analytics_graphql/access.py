@@ -7,10 +7,8 @@ its type only.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from copilot_analytics._guard import Guard
@@ -23,14 +21,10 @@ __all__ = [
     "Gatekeeper",
     "Principal",
     "Role",
-    "request_user",
-    "static_token",
 ]
 
 Role = Literal["admin", "user"]
-
-MIN_TOKEN_BYTES = 32
-"""256 bits in the densest encoding; `secrets.token_urlsafe(32)` gives 43 characters."""
+"""What somebody may see: everything, or what is their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +36,16 @@ class Principal:
             are tracked by (before any pseudonymisation).
         role: an admin sees everything, a user only their own activity.
         expires_at: when this ends, epoch milliseconds; None: never. (JWT's `exp` is in seconds.)
+        still_valid: tells whether it has been revoked before that; open sockets ask it every few
+            seconds. None: it cannot be revoked.
     """
 
     id: str
     role: Role
     expires_at: int | None = None
+    still_valid: Callable[[], Awaitable[bool]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     @property
     def sees_all(self) -> bool:
@@ -87,60 +86,6 @@ def _bearer(value: str) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def static_token(token: str, *, role: Role = "admin", id: str | None = None) -> Authenticate:
-    """Return an authenticator that knows one token, of which it keeps only a hash.
-
-    Args:
-        token: at least 32 bytes, random (`python -c "import secrets;
-            print(secrets.token_urlsafe(32))"`).
-        role: the role of whoever brings it.
-        id: their id; "admin" for an admin. A user's token needs one.
-
-    Raises:
-        ConfigurationError: the token is too short, or a user has no id.
-    """
-    size = len(token.encode("utf-8", "surrogatepass"))
-    if size < MIN_TOKEN_BYTES:
-        # The token itself is never shown, however short.
-        raise ConfigurationError(
-            "token", f"{size} bytes long", f"give at least {MIN_TOKEN_BYTES} random bytes"
-        )
-    if role == "user" and not id:
-        raise ConfigurationError("id", id, "give the id of the user whose token this is")
-    expected = _digest(token)
-    principal = Principal(id or "admin", role)
-
-    async def authenticate(credentials: Credentials) -> Principal | None:
-        given = credentials.bearer_token
-        known = given is not None and hmac.compare_digest(_digest(given), expected)
-        return principal if known else None
-
-    return authenticate
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def request_user(*, admin_scope: str = "admin") -> Authenticate:
-    """Return an authenticator that trusts Starlette's `AuthenticationMiddleware`.
-
-    Its `request.user` is the principal if it is authenticated, with `identity` as id; it is an
-    admin if `request.auth.scopes` holds `admin_scope`, else a user.
-    """
-
-    async def authenticate(credentials: Credentials) -> Principal | None:
-        user, auth = credentials.scope.get("user"), credentials.scope.get("auth")
-        if user is None or auth is None or user.is_authenticated is not True:
-            return None
-        identity = user.identity
-        if not isinstance(identity, str) or not identity:
-            return None
-        return Principal(identity, "admin" if admin_scope in auth.scopes else "user")
-
-    return authenticate
-
-
 class Gatekeeper:
     """Lets in whom the application's authenticator knows, and nobody else.
 
@@ -157,7 +102,7 @@ class Gatekeeper:
             raise ConfigurationError(
                 "authenticate",
                 authenticate,
-                "no endpoint is open; pass static_token(…), request_user() or your own",
+                "no endpoint is open; pass static_token(…), TokenFile(…) or one of your own",
             )
         self._authenticate = authenticate
         self._clock = clock
@@ -167,12 +112,23 @@ class Gatekeeper:
     async def admit(self, credentials: Credentials) -> Principal | None:
         """Return who it is; None for nobody, for the expired, and when that cannot be told."""
         principal: Principal | None = None
-        with self._guard("graphql authenticate"):
+        try:
             principal = await self._authenticate(credentials)
+        except Exception as exc:
+            self._guard.caught("graphql authenticate", exc)
         # Fail closed, whatever an untyped authenticator gives.
         if not isinstance(principal, Principal) or principal.role not in ("admin", "user"):
             return None
         return None if self.expired(principal) else principal
+
+    async def revoked(self, principal: Principal) -> bool:
+        """Return whether a principal has been revoked, or nobody can tell."""
+        if principal.still_valid is None:
+            return False
+        valid = False
+        with self._guard("graphql revocation"):
+            valid = await principal.still_valid() is True
+        return not valid
 
     def expired(self, principal: Principal) -> bool:
         """Return whether a principal's time is over."""

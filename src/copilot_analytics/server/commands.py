@@ -16,6 +16,7 @@ from ..stores import open_store
 from ..typing import SystemClock
 from ..verification import verify
 from .table_commands import table
+from .token_commands import TokensOption, tokens
 
 __all__ = ["app"]
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 rollups = typer.Typer(no_args_is_help=True, help="Check the pre-aggregated numbers.")
 app.add_typer(rollups, name="rollups")
+app.add_typer(tokens, name="token")
 app.add_typer(table, name="table")
 
 StoreOption = Annotated[
@@ -116,11 +118,12 @@ def serve(
     host: HostOption = "127.0.0.1",
     port: PortOption = None,
     token: TokenOption = None,
+    tokens: TokensOption = None,
 ) -> None:
-    """Serve the GraphQL endpoint over a store, at /graphql, for one administrator's token."""
+    """Serve the GraphQL endpoint over a store, at /graphql, for one token or a file of them."""
     from .serve import serve as run
 
-    asyncio.run(run(store=store, host=host, port=port, token=token))
+    asyncio.run(run(store=store, host=host, port=port, token=token, tokens=tokens))
 
 
 @rollups.command("verify", epilog="Example: copilot-analytics rollups verify --from 2026-11-01")

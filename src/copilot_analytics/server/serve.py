@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from pathlib import Path
 
 from rich.console import Console
 from starlette.applications import Starlette
 
-from copilot_analytics_graphql import Authenticate, graphql_routes, static_token
+from copilot_analytics_graphql import (
+    Authenticate,
+    TokenFile,
+    any_of,
+    graphql_routes,
+    static_token,
+)
 
 from ..analytics import Analytics
 from ..config import AnalyticsConfig
@@ -42,25 +49,51 @@ def _app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
     return Starlette(routes=graphql_routes(analytics, authenticate=authenticate, path="/graphql"))
 
 
-async def serve(*, store: str | None, host: str, port: int | None, token: str | None) -> None:
+def _authenticator(token: str | None, tokens: Path | None) -> tuple[Authenticate, str | None]:
+    """Return who is let in, and the token that was generated for it, if one was."""
+    if tokens is None:
+        chosen, generated = chosen_token(token)
+        return static_token(chosen), chosen if generated else None
+    if not token:
+        return TokenFile(tokens), None
+    return any_of(static_token(chosen_token(token)[0]), TokenFile(tokens)), None
+
+
+async def serve(
+    *,
+    store: str | None,
+    host: str,
+    port: int | None,
+    token: str | None,
+    tokens: Path | None = None,
+) -> None:
     """Serve until Ctrl-C; print the address, and the token if it was generated.
+
+    Args:
+        store: the store's URL; the environment's by default.
+        host: the address to listen on.
+        port: the port; 8000 or a free one by default.
+        token: the administrator's; without it and `tokens`, one is generated.
+        tokens: a file of tokens that are let in.
 
     Raises:
         ConfigurationError: an option cannot be used.
         StoreError: the store cannot be opened.
     """
-    token, generated = chosen_token(token)
+    authenticate, generated = _authenticator(token, tokens)
     config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
     analytics = Analytics(config=config)
     await asyncio.to_thread(analytics.store.open)
     listener = listen(host, port)
-    async with analytics, running(_app(analytics, static_token(token)), listener) as server:
+    async with analytics, running(_app(analytics, authenticate), listener) as server:
         if not server.done():
             console = Console(highlight=False, soft_wrap=True)
             console.print(f"GraphQL  {base_url(listener)}/graphql")
             console.print(f"Store    {analytics.store.url}", markup=False)
-            if generated:
+            if tokens is not None:
+                console.print(f"Tokens   {tokens}", markup=False)
+            if generated is not None:
                 console.print(
-                    f"Token    {token}   (shown once; COPILOT_ANALYTICS_TOKEN sets another)"
+                    f"Token    {generated}   (shown once; COPILOT_ANALYTICS_TOKEN sets another)"
                 )
         await server
