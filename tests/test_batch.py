@@ -36,3 +36,12 @@ def test_batch_pauses_while_it_counts() -> None:
     batch = Batch("writer", sample_events(9), pause=lambda: pauses.append(1))
     assert batch.deltas == aggregate(batch.events)
     assert len(pauses) > 1
+
+
+def test_halves_are_the_whole() -> None:
+    events = sample_events(5)
+
+    first, second = Batch("writer", events).halves()
+
+    assert [*first.events, *second.events] == events
+    assert (first.writer, first.last, second.first) == ("writer", 2, 3)

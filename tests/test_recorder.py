@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from copilot_analytics._accounts import Accounts
 from copilot_analytics._delivery import Delivery
 from copilot_analytics._guard import Guard
+from copilot_analytics._waiters import Waiters
 from copilot_analytics.admission import Admission
 from copilot_analytics.batch import Batch
 from copilot_analytics.errors import (
@@ -83,6 +85,22 @@ class FailingStore(MemoryStore):
         self.handed.append(batch)
         if self.errors:
             raise self.errors.pop(0)
+        super().write(batch)
+
+
+class RefusingStore(MemoryStore):
+    """Refuses every batch with an event of one of these sequences."""
+
+    def __init__(self, error: Exception, *sequences: int) -> None:
+        super().__init__()
+        self.error = error
+        self.sequences = set(sequences)
+        self.writes = 0
+
+    def write(self, batch: Batch) -> None:
+        self.writes += 1
+        if any(event.sequence in self.sequences for event in batch.events):
+            raise self.error
         super().write(batch)
 
 
@@ -219,6 +237,7 @@ class TestRecording:
     def test_recording_in_the_middle_of_anything_harms_nothing(self) -> None:
         """A signal handler may come before each instruction that its thread runs in here."""
         passed = position = 0
+        modules = {Recorder.__module__, Accounts.__module__, Waiters.__module__}
         writers: set[threading.Thread] = set()
 
         class NotingStore(MemoryStore):
@@ -228,7 +247,7 @@ class TestRecording:
 
         def at_instruction(frame: FrameType, event: str, _: object) -> TraceFunction | None:
             nonlocal passed
-            if frame.f_globals.get("__name__") != Recorder.__module__:
+            if frame.f_globals.get("__name__") not in modules:
                 return None
             frame.f_trace_opcodes = True
             passed += event == "opcode"
@@ -384,10 +403,10 @@ class TestRetries:
             (KeyError("ada@example.com"), "KeyError"),
         ],
     )
-    def test_a_batch_that_is_refused_for_good_is_dropped(
+    def test_an_event_that_is_refused_for_good_is_dropped(
         self, error: Exception, shown: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        store = FailingStore(error)
+        store = RefusingStore(error, 1, 2)
         with recording(store, batch_size=2) as recorder:
             recorder.record(message())
             recorder.record(message())
@@ -399,8 +418,32 @@ class TestRetries:
             assert (health.stored, health.dropped) == (1, {"store_refused": 2})
             assert health.last_error is None
             assert_accounted(health)
-        assert f"{shown}; events are dropped and counted" in caplog.messages
+        assert f"{shown}; 2 events are dropped and counted" in caplog.messages
         assert "ada@example.com" not in caplog.text
+
+    def test_the_other_events_of_its_batch_are_stored(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store = RefusingStore(StoreError("memory://", "it is bad", "do better"), 7, 500, 501, 1000)
+        with recording(store, batch_size=1000) as recorder:
+            for _ in range(1000):
+                recorder.record(message())
+            assert recorder.flush_blocking(30)
+            health = recorder.health()
+            assert (health.stored, health.dropped) == (996, {"store_refused": 4})
+            assert store.statistics()["events"] == 996
+        assert caplog.messages == [
+            "memory://: it is bad; do better; 4 events are dropped and counted"
+        ]
+
+    def test_a_store_that_refuses_everything_is_not_stormed(self) -> None:
+        store = RefusingStore(StoreError("memory://", "it is bad", "do better"), *range(1, 1001))
+        with recording(store, batch_size=1000) as recorder:
+            for _ in range(1000):
+                recorder.record(message())
+            assert recorder.flush_blocking(30)
+            assert recorder.health().dropped == {"store_refused": 1000}
+            assert store.writes < 3 * Delivery.MAX_HALVINGS
 
     def test_a_folder_that_appears_later_gets_everything(self, tmp_path: Path) -> None:
         store = SQLiteStore(tmp_path / "later" / "events.db")

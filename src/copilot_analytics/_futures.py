@@ -47,8 +47,9 @@ async def result(future: Future[bool], timeout: float | None) -> bool:
 
 
 def result_blocking(future: Future[bool], timeout: float | None) -> bool:
-    """Return the result of a future; False after the time-out, in seconds."""
+    """Return the result of a future; False after the time-out, in seconds, which cancels it."""
     try:
         return future.result(timeout)
     except TimeoutError:
+        future.cancel()
         return False

@@ -56,3 +56,11 @@ class Batch:
             return self
         rest = [event for event in self.events if event.sequence > sequence]
         return Batch(self.writer, rest) if rest else None
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Return the two halves of a batch of several events."""
+        middle = len(self.events) // 2
+        return (
+            Batch(self.writer, self.events[:middle], pause=self._pause),
+            Batch(self.writer, self.events[middle:], pause=self._pause),
+        )

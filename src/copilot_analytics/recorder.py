@@ -12,21 +12,24 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
 
-from ._delivery import Delivery, Outcome
+from ._accounts import Accounts
+from ._admitting import Admitter
+from ._delivery import Delivery
 from ._exits import end_at_exit
 from ._forking import renew_in_children
 from ._futures import resolved, result, result_blocking
 from ._guard import Guard
 from ._measurements import Measurements
+from ._outlets import Direct, Outlet
+from ._waiters import Waiters, resolve
 from .admission import Admission
-from .batch import Batch
 from .errors import RecorderClosedError
-from .events import AnalyticsEvent, Observation
+from .events import Observation
 from .queries import RecorderHealth
 from .stores.base import Store
 from .typing import Clock
@@ -62,15 +65,6 @@ class Recorder:
         owns_store: whether the exit of the interpreter closes the store.
         measurements: note errors and how long writes take; None keeps them to itself.
     """
-
-    SLICE_EVENTS = 128
-    """Events admitted before the GIL is given up: about half a millisecond."""
-
-    TOGETHER_EVENTS = 24
-    """From so many on, admission is faster with all the usual events of a slice together."""
-
-    YIELD_SECONDS = 50e-6
-    """How long it is given up: longer than another thread needs to wake and take it."""
 
     EXIT_SECONDS = 5.0
     """How long the exit of the interpreter waits for what is pending."""
@@ -121,16 +115,12 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._served = threading.Lock()
         self._ended = False
-        self._waiters: list[tuple[float, Future[bool]]] = []
+        self._waiters = Waiters()
         # From this length of the queue on, `record` has to do more than append. It is 0 while
         # nobody looks at the queue: not started, closed, or asleep until there is something to do.
         self._threshold = 0
-        self._taken = 0
-        self._settled = 0
-        self._held = 0
-        self._stored = 0
-        self._dropped: Counter[str] = Counter()
-        self._rejected: Counter[str] = Counter()
+        self._passed_on = 0
+        self._accounts = Accounts(self._lock)
         self._rejected_logged = 0
         self._log_due = 0.0
         self._delivery = Delivery(
@@ -141,6 +131,8 @@ class Recorder:
             closing=self._closing,
             abandoned=self._abandoned,
         )
+        self._admitter = Admitter(self._admission, self._guard, take=self._take, drop=self._refuse)
+        self._outlet: Outlet = Direct(self._delivery, self._accounts, between=self._log_rejected)
 
     def renew_in_child(self) -> None:
         """Start anew in a forked child: its parent stores what is pending, and has the thread."""
@@ -171,7 +163,7 @@ class Recorder:
                 self._reject("closed" if self._enabled else "disabled")
                 return
             self.start()
-            room = self._max_pending - self._held
+            room = self._max_pending - self._accounts.held
             if len(self._queue) >= room:
                 self._reject("queue_full" if self._delivery.error is None else "store_unavailable")
                 return
@@ -185,9 +177,9 @@ class Recorder:
         self._bell.put(None)
 
     def _reject(self, reason: str) -> None:
-        self._rejected[reason] += 1
+        self._accounts.rejected[reason] += 1
         if reason == "closed":
-            if self._rejected[reason] == 1:
+            if self._accounts.rejected[reason] == 1:
                 _log.warning("the recorder is closed: what is recorded from now on is not kept")
             if self._guard.strict:
                 raise RecorderClosedError
@@ -225,8 +217,8 @@ class Recorder:
 
     def _flushing(self) -> Future[bool]:
         with self._lock:
-            target = self._taken + len(self._queue)
-            if target <= self._settled:
+            target = self._accounts.taken + len(self._queue)
+            if target <= self._passed_on and self._outlet.idle:
                 return resolved(True)
             return self._waiting(target)
 
@@ -261,14 +253,14 @@ class Recorder:
         if self._thread is None or self._ended or self._abandoned.is_set():
             return resolved(False)
         waiting: Future[bool] = Future()
-        self._waiters.append((target, waiting))
+        self._waiters.add(target, waiting)
         self._ring()
         return waiting
 
     def _abandon(self) -> int:
         self._abandoned.set()
         with self._lock:
-            return self._held + len(self._queue)
+            return self._accounts.held + self._accounts.spooled + len(self._queue)
 
     def end_at_exit(self) -> None:
         """Store what is pending before the interpreter ends; see `EXIT_SECONDS`."""
@@ -281,14 +273,15 @@ class Recorder:
         """Return how the recorder is doing; the store's statistics are left to who may block."""
         with self._lock:
             waiting = len(self._queue)
+            accounts = self._accounts
             return RecorderHealth(
                 running=not self._closing.is_set(),
-                accepted=self._taken + waiting,
-                stored=self._stored,
-                pending=self._held + waiting,
+                accepted=accounts.taken + waiting,
+                stored=accounts.stored,
+                pending=accounts.held + waiting,
                 store=self._store.url,
-                dropped=dict(self._dropped),
-                rejected=dict(self._rejected),
+                dropped=dict(accounts.dropped),
+                rejected=dict(accounts.rejected),
                 skipped={**self._skipped, **self._admission.skipped},
                 errors=self._guard.errors,
                 last_flush_ms=self._delivery.last_ms,
@@ -316,7 +309,8 @@ class Recorder:
         finally:
             with self._lock:
                 self._ended = True
-                self._settle(math.inf, done=False)
+                left = self._waiters.reached(math.inf)
+            resolve(left, False)
 
     def _wait(self) -> int:
         """Sleep until there is something to do; return how many observations to take."""
@@ -347,109 +341,47 @@ class Recorder:
             self._bell.get(timeout=timeout)
         except Empty:
             woken = False
-        self._hold(0)
+        self._open()
         return woken
 
-    def _hold(self, count: int) -> None:
-        """Hold so many more events outside of the queue; `record` appends while there is room."""
+    def _open(self) -> None:
+        """Let `record` append while there is room."""
         with self._lock:
-            self._held += count
             if not self._closing.is_set():
-                self._threshold = self._max_pending - self._held
+                self._threshold = self._max_pending - self._accounts.held
 
     def _drain(self, count: int) -> None:
         while count > 0 and not self._abandoned.is_set():
             size = min(count, self._batch_size)
             count -= size
-            events = self._admit(size)
+            self._outlet.prepare(size)
+            events = self._admitter.admit(size)
             self._measurements.admitted(events)
-            if not events or self._write(self._batch(events)):
-                self._settle(self._taken)
+            if not events or self._outlet.put(events):
+                self._pass_on()
+            self._open()
         self._log_rejected()
 
-    def _admit(self, count: int) -> list[AnalyticsEvent]:
-        """Take observations off the queue and return the events that they become."""
-        events: list[AnalyticsEvent] = []
-        while count > 0:
-            size = min(count, self.SLICE_EVENTS)
-            count -= size
-            self._admit_slice(size, events)
-            if count:
-                self._pause()
-        return events
-
-    def _batch(self, events: Sequence[AnalyticsEvent]) -> Batch:
-        writer = events[0].writer
-        if len(events) <= self.SLICE_EVENTS:
-            return Batch(writer, events)
-        return Batch(writer, events, pause=self._pause)
-
-    def _pause(self) -> None:
-        """Give up the GIL."""
-        time.sleep(self.YIELD_SECONDS)
-
-    def _admit_slice(self, size: int, events: list[AnalyticsEvent]) -> None:
+    def _take(self, count: int) -> list[Observation]:
         with self._lock:
-            taken = [self._queue.popleft() for _ in range(size)]
-            self._taken += size
-            self._hold(size)
-        if size >= self.TOGETHER_EVENTS:
-            with self._guard.attempt("recorder.admission"):
-                admitted, refusals = self._admission.admit_all(taken)
-                events += admitted
-                if refusals:
-                    self._drop(Counter(refusal.value for refusal in refusals))
-                return
-        self._admit_with_care(iter(taken), events)
+            taken = [self._queue.popleft() for _ in range(count)]
+            self._accounts.take(count)
+            self._open()
+        return taken
 
-    def _admit_with_care(
-        self, observations: Iterator[Observation], events: list[AnalyticsEvent]
-    ) -> None:
-        dropped: Counter[str] = Counter()
-        admit = self._admission.admit
-        while True:
-            with self._guard.attempt("recorder.admission") as attempt:
-                for observation in observations:
-                    event = admit(observation)
-                    if isinstance(event, AnalyticsEvent):
-                        events.append(event)
-                    else:
-                        dropped[event.value] += 1
-            if attempt.error is None:
-                break
-            dropped["admission_failed"] += 1
-        self._drop(dropped)
+    def _refuse(self, refused: Counter[str]) -> None:
+        self._accounts.settle(0, refused)
+        self._open()
 
-    def _drop(self, dropped: Counter[str]) -> None:
+    def _pass_on(self) -> None:
+        """Leave those who wait for what was taken so far to the outlet."""
         with self._lock:
-            self._dropped.update(dropped)
-            self._hold(-dropped.total())
-
-    def _write(self, batch: Batch) -> bool:
-        """Write a batch; return whether it is stored or dropped at last."""
-        count = len(batch.events)
-        outcome = self._delivery.deliver(batch, between=self._log_rejected)
-        if outcome is Outcome.STORED:
-            with self._lock:
-                self._stored += count
-                self._hold(-count)
-        elif outcome is Outcome.REFUSED:
-            self._drop(Counter(store_refused=count))
-        return outcome is not Outcome.ABANDONED
-
-    def _settle(self, settled: float, *, done: bool = True) -> None:
-        """Tell those who wait for what is settled now."""
-        with self._lock:
-            ready = [waiting for target, waiting in self._waiters if target <= settled]
-            self._waiters = [waiter for waiter in self._waiters if waiter[0] > settled]
-            if done:
-                self._settled = self._taken
-        for waiting in ready:
-            if waiting.set_running_or_notify_cancel():
-                waiting.set_result(done)
+            self._passed_on = self._accounts.taken
+            ready = self._waiters.reached(self._passed_on)
+        self._outlet.settle(ready)
 
     def _log_rejected(self) -> None:
-        rejected = self._rejected.total()
+        rejected = self._accounts.rejected.total()
         if rejected > self._rejected_logged and time.monotonic() >= self._log_due:
             _log.warning(
                 "%d events were rejected: no more than %d wait for the store",
