@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from copilot_analytics import Analytics, AnalyticsConfig, AnalyticsService, EventType
+from copilot_analytics.batch import Batch
+from copilot_analytics.errors import StoreUnavailableError
+from copilot_analytics.event_log import EventFilter
 from copilot_analytics.events import AnalyticsEvent
 from copilot_analytics.queries import ExportFormat, Metric
-from copilot_analytics.stores import SQLiteStore
+from copilot_analytics.stores import MemoryStore, SQLiteStore
+from copilot_analytics.stores.base import Erasure
 from copilot_analytics.testing import FakeClock
 
 NOON = 1_773_576_000_000  # 2026-03-15T12:00Z
@@ -233,3 +237,68 @@ def test_health_is_told_also_where_the_store_cannot_be_read(tmp_path: Path) -> N
 
     assert (health.accepted, health.pending, health.store_statistics) == (1, 1, {})
     analytics.close(0)
+
+
+def test_events_are_asked_for_by_the_id_that_the_application_knows() -> None:
+    """Or by the pseudonym that answers show."""
+    with_key = AnalyticsConfig(strict=True, pseudonymise_key="k" * 32)
+
+    async def ask() -> None:
+        async with Analytics("memory://", config=with_key, clock=FakeClock(NOON)) as analytics:
+            service, days = analytics.service, analytics.service.today()
+            service.track_event("MESSAGE_SENT", "ada", conversation_id="c-1")
+            service.track_event("MESSAGE_SENT", "bob", conversation_id="c-1")
+            assert await analytics.flush(30)
+            (mine,) = (await service.events(EventFilter(user_id="ada"), days)).events
+            assert mine.user_id == analytics.stored_user_id("ada")
+            same = await service.events(EventFilter(user_id=mine.user_id), days, stored=True)
+            assert same.events == (mine,)
+            assert not (await service.events(EventFilter(user_id=mine.user_id), days)).events
+            assert (await service.conversation("c-1", "ada", days)).events == (mine,)
+            told = await service.conversation("c-1", mine.user_id, days, stored=True)
+            assert told.events == (mine,)
+
+    asyncio.run(ask())
+
+
+def test_a_user_is_erased_with_what_was_recorded_just_before() -> None:
+    """By the id that the application knows, or by the pseudonym."""
+    with_key = AnalyticsConfig(strict=True, pseudonymise_key="k" * 32, flush_interval=60)
+
+    async def erase() -> None:
+        async with Analytics("memory://", config=with_key, clock=FakeClock(NOON)) as analytics:
+            service = analytics.service
+            for user in ("ada", "bob", "eve"):
+                service.track_event("MESSAGE_SENT", user)
+            assert await service.erase_user("ada") == Erasure(events=1, rollups=1, distinct=1)
+            assert await service.erase_user("ada") == Erasure()
+            pseudonym = analytics.stored_user_id("bob")
+            assert await service.erase_user(pseudonym) == Erasure()
+            assert (await service.erase_user(pseudonym, stored=True)).events == 1
+            (left,) = (await service.events(EventFilter(), service.today())).events
+            assert left.user_id == analytics.stored_user_id("eve")
+
+    asyncio.run(erase())
+
+
+def test_nobody_is_erased_while_events_cannot_be_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be the user's, and would come back."""
+    monkeypatch.setattr("copilot_analytics.service._FLUSH_SECONDS", 0.01)
+    available = threading.Event()
+
+    class Waiting(MemoryStore):
+        def write(self, batch: Batch) -> None:
+            assert available.wait(30)
+            super().write(batch)
+
+    async def erase() -> None:
+        clock = FakeClock(NOON)
+        async with Analytics(Waiting(clock=clock), config=STRICT, clock=clock) as analytics:
+            analytics.service.track_event("MESSAGE_SENT", "ada")
+            with pytest.raises(StoreUnavailableError, match="wait to be stored"):
+                await analytics.service.erase_user("ada")
+            available.set()
+            assert await analytics.flush(30)
+            assert (await analytics.service.erase_user("ada")).events == 1
+
+    asyncio.run(erase())

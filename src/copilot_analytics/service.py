@@ -8,17 +8,23 @@ from typing import TypeVar
 
 from ._guard import Guard
 from ._measurements import Measurements
-from .errors import StoreError
+from .errors import StoreError, StoreUnavailableError
+from .event_log import EventFilter, EventLog, EventPage, EventPosition
 from .events import EventType, Observation
+from .periods import DateRange
 from .queries import RecorderHealth
 from .reading import Questions
 from .recorder import Recorder
-from .stores.base import Store
+from .stores.base import Erasure, Store
+from .tracking import OpenConnections
 from .typing import Clock
 
 __all__ = ["AnalyticsService"]
 
 _T = TypeVar("_T")
+
+_FLUSH_SECONDS = 5.0
+"""How long an erasure waits for what is recorded but not stored; most writes take 50 ms."""
 
 
 class AnalyticsService(Questions):
@@ -36,6 +42,7 @@ class AnalyticsService(Questions):
         clock: tells now.
         guard: keeps failures of ours away from the host.
         stored_user_id: maps a user's id to the one that is stored (a pseudonym, if configured).
+        open_connections: knows which connections are open; None where this process tracks none.
         rollup_retention_days: how many days of rollups are kept.
         measurements: note how long answers take; None keeps them to itself.
     """
@@ -48,6 +55,7 @@ class AnalyticsService(Questions):
         clock: Clock,
         guard: Guard,
         stored_user_id: Callable[[str], str],
+        open_connections: OpenConnections | None = None,
         rollup_retention_days: int = 800,
         measurements: Measurements | None = None,
     ) -> None:
@@ -59,8 +67,10 @@ class AnalyticsService(Questions):
             measurements=measurements,
         )
         self._store = store
+        self._log = EventLog(store)
         self._recorder = recorder
         self._guard = guard
+        self._open = open_connections or OpenConnections()
 
     def track_event(
         self,
@@ -157,6 +167,72 @@ class AnalyticsService(Questions):
                     "error_message": _checked("message", message, str),
                 },
             )
+
+    async def events(
+        self,
+        filter: EventFilter,
+        range: DateRange,
+        *,
+        first: int = 50,
+        after: EventPosition | None = None,
+        stored: bool = False,
+    ) -> EventPage:
+        """Return single events, newest first; see `EventLog.events`.
+
+        A filter's `user_id` is the id that the application knows; with `stored` the one that
+        answers show: a pseudonym, where those are configured.
+        """
+        if filter.user_id is not None and not stored:
+            filter = replace(filter, user_id=self._stored_user_id(filter.user_id))
+        return await self._ask(self._log.events, filter, range, first=first, after=after)
+
+    async def conversation(
+        self,
+        conversation_id: str,
+        user_id: str,
+        range: DateRange,
+        *,
+        first: int = 200,
+        after: EventPosition | None = None,
+        stored: bool = False,
+    ) -> EventPage:
+        """Return what happened in a user's conversation, oldest first; see `events` for ids."""
+        if not stored:
+            user_id = self._stored_user_id(user_id)
+        return await self._ask(
+            self._log.conversation, conversation_id, user_id, range, first=first, after=after
+        )
+
+    async def erase_user(self, user_id: str, *, stored: bool = False) -> Erasure:
+        """Remove a user from the store, see `Store.erase_user`; idempotent.
+
+        What this process has recorded of them is stored first. What other processes have recorded
+        and not stored yet, and what the user does from now on, stays: repeat it for those.
+
+        Cancelling it abandons its answer; the erasure itself goes on in its thread.
+
+        Args:
+            user_id: the id that the application knows.
+            stored: it is the id that answers show instead, such as a pseudonym.
+
+        Raises:
+            StoreUnavailableError: not everything recorded could be stored in 5 s, and nothing was
+                erased; or the store says so.
+            StoreError: the store cannot erase.
+        """
+        if not stored:
+            user_id = self._stored_user_id(user_id)
+        if not await self._recorder.flush(_FLUSH_SECONDS):
+            raise StoreUnavailableError(
+                self._store.url,
+                "events that may be the user's wait to be stored",
+                "erase again when the recorder's pending events are fewer",
+            )
+        return await self._in_thread(self._store.erase_user, user_id)
+
+    def open_connections(self) -> int | None:
+        """Return how many connections this process tracks now; None where it never tracked any."""
+        return self._open.count
 
     async def recorder_health(self) -> RecorderHealth:
         """Return how the recorder is doing, with the store's own figures where it can be read."""
