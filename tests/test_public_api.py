@@ -24,7 +24,11 @@ def module_names(package: str) -> Iterator[str]:
         yield found.name
 
 
-MODULES = [name for package in PACKAGES for name in module_names(package)]
+# The environment of `make infrastructure` alone has the CDK.
+CDK = "copilot_analytics.infrastructure.cdk"
+NOT_HERE = set[str]() if importlib.util.find_spec("aws_cdk") else {CDK}
+
+MODULES = [name for package in PACKAGES for name in module_names(package) if name not in NOT_HERE]
 PUBLIC_MODULES = [name for name in MODULES if not name.rpartition(".")[2].startswith("_")]
 
 
@@ -175,10 +179,12 @@ def test_demo_without_the_server_extra_says_what_to_install(package: str) -> Non
     ("package", "module", "extra"),
     [
         ("websockets", "copilot_analytics_plugins.websockets", "websockets"),
+        ("opentelemetry", "copilot_analytics_plugins.opentelemetry", "opentelemetry"),
         ("aiocache", "copilot_analytics_graphql", "graphql"),
         ("starlette", "copilot_analytics_graphql", "graphql"),
         ("strawberry", "copilot_analytics_graphql", "graphql"),
         ("jwt", "copilot_analytics_graphql.jwt", "jwt"),
+        ("aws_cdk", "copilot_analytics.infrastructure.cdk", "cdk"),
     ],
 )
 def test_import_without_its_extra_says_what_to_install(
@@ -191,6 +197,25 @@ def test_import_without_its_extra_says_what_to_install(
         "copilot_analytics.errors.MissingDependencyError: "
         f"the package {package!r} is not installed: "
         f"run pip install 'copilot-analytics[{extra}]'"
+    )
+
+
+PUT = """
+from copilot_analytics import Analytics
+from copilot_analytics_plugins.cloudwatch import CloudWatchMetrics
+CloudWatchMetrics(Analytics("memory://"))
+print("log lines need nothing")
+CloudWatchMetrics(Analytics("memory://"), mode="put")
+"""
+
+
+def test_cloudwatch_s_requests_without_their_extra_say_what_to_install() -> None:
+    done = run_without("boto3", PUT)
+
+    assert (done.returncode, done.stdout) == (1, "log lines need nothing\n")
+    assert done.stderr.splitlines()[-1] == (
+        "copilot_analytics.errors.MissingDependencyError: the package 'boto3' is not installed: "
+        "run pip install 'copilot-analytics[dynamodb]'"
     )
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from copilot_analytics.infrastructure.template import template
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TABLE = "dynamodb://analytics?region=eu-central-1"
 
 
-@pytest.mark.parametrize("command", [(), ("policy",), ("cost",)])
+@pytest.mark.parametrize("command", [(), ("policy",), ("cost",), ("template",)])
 def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> None:
     done = run("table", *command, "--help")
 
@@ -43,6 +45,13 @@ def test_policy_of_another_region_and_account(run: Run) -> None:
     assert statement["Resource"][0] == (
         "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/analytics"
     )
+
+
+def test_template_can_be_written_to_a_file(run: Run) -> None:
+    done = run("table", "template")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == template()
 
 
 @pytest.mark.parametrize("store", ["sqlite:///some.db", "nonsense", "dynamodb://"])

@@ -18,6 +18,7 @@ from ..infrastructure.capacity import Workload
 from ..infrastructure.cost import Estimate, estimate
 from ..infrastructure.policy import Place, document, statements
 from ..infrastructure.prices import US_EAST_1, Prices
+from ..infrastructure.template import template as template_text
 
 __all__ = ["table"]
 
@@ -126,6 +127,15 @@ def cost(
         typer.echo(json.dumps(_cost_as_json(reckoned), indent=2))
     else:
         _print_cost(reckoned)
+
+
+@table.command(
+    epilog="Example: copilot-analytics table template > template.yaml && aws cloudformation deploy "
+    "--stack-name analytics --template-file template.yaml --capabilities CAPABILITY_IAM"
+)
+def template() -> None:
+    """Print a CloudFormation template of the table, its policy and its alarms, as YAML."""
+    typer.echo(template_text(), nl=False)
 
 
 def _table(store: str | None) -> tuple[str, str | None]:
