@@ -1,7 +1,7 @@
 """The DynamoDB engines that tests run on: moto always, real ones where they are present.
 
 * `moto`: in this process, behind a real HTTP server; needs nothing, but loses concurrent updates.
-* `dynoxide`: a real engine of its own process, from `COPILOT_ANALYTICS_DYNOXIDE` or where
+* `dynoxide`: a real engine of its own process, from `COPILOT_ANALYTICS_TEST_DYNOXIDE` or where
   `make engine` puts it; each run has a new database.
 * `endpoint`: whatever `COPILOT_ANALYTICS_TEST_DYNAMODB` names, DynamoDB Local or AWS itself, with
   the region and credentials of the environment. Tables that tests make there are deleted again.
@@ -38,8 +38,16 @@ ENVIRONMENT = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
+    "no_proxy": "127.0.0.1",
 }
-NOT_THERE = ("AWS_PROFILE", "AWS_REGION", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL")
+NOT_THERE = (
+    "AWS_CA_BUNDLE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_PROFILE",
+    "AWS_SESSION_TOKEN",
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ class Engine:
 
 def dynoxide_binary() -> Path | None:
     """Return where dynoxide is, or None where it is not."""
-    named = os.environ.get("COPILOT_ANALYTICS_DYNOXIDE")
+    named = os.environ.get("COPILOT_ANALYTICS_TEST_DYNOXIDE")
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     kept = cache / "copilot-analytics/dynoxide/bin/dynoxide"
     path = Path(named) if named else kept
@@ -76,7 +84,7 @@ def endpoint() -> str | None:
 
 def all_required() -> bool:
     """Whether an engine that is left out is a failure, as in CI."""
-    return os.environ.get("COPILOT_ANALYTICS_REQUIRE_ENGINES") == "1"
+    return os.environ.get("COPILOT_ANALYTICS_TEST_ALL_ENGINES") == "1"
 
 
 def engine_names() -> list[str]:
