@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from typing import Protocol
 
+from ._exits import end_at_exit
+from ._forking import renew_in_children
 from ._measurements import Durations, Measurements
 from .queries import RecorderHealth
 
@@ -179,13 +181,14 @@ class Reading:
 
 
 class MetricSink(Protocol):
-    """Publishes metrics somewhere; see `Metrics.attach`."""
+    """Publishes metrics somewhere; see `Metrics.attach`. Neither method may raise."""
 
     def close(self, timeout: float) -> object:
-        """Publish what is not published yet and end, within so many seconds.
+        """Publish what is not published yet and end, within so many seconds; idempotent."""
+        ...
 
-        Idempotent; never raises.
-        """
+    def renew_in_child(self) -> None:
+        """Start anew in a forked child: what was measured before is its parent's."""
         ...
 
 
@@ -204,6 +207,9 @@ class Metrics:
         store: the value of the dimension `Store`.
     """
 
+    EXIT_SECONDS = 5.0
+    """How long the exit of the interpreter waits for sinks that nobody closed."""
+
     def __init__(
         self,
         measurements: Measurements,
@@ -218,6 +224,14 @@ class Metrics:
         self._bytes_written = bytes_written
         self._sinks: list[MetricSink] = []
         self._lock = threading.Lock()
+        renew_in_children(self)
+        end_at_exit(self, after_recorders=True)
+
+    def renew_in_child(self) -> None:
+        """Have the sinks start anew in a forked child."""
+        self._lock = threading.Lock()
+        for sink in self._sinks:
+            sink.renew_in_child()
 
     def read(self) -> Reading:
         """Return every metric, now; see `Reading.since` for what changed."""
@@ -261,7 +275,10 @@ class Metrics:
         return self._measurements.listen(told)
 
     def attach(self, sink: MetricSink) -> None:
-        """Have a sink closed with the `Analytics`, after its recorder; it is held until then."""
+        """Have a sink closed with the `Analytics`, or by the exit, and renewed in forked children.
+
+        In either case after the recorder. It is held until it is closed.
+        """
         with self._lock:
             if sink not in self._sinks:
                 self._sinks.append(sink)
@@ -284,6 +301,10 @@ class Metrics:
         for sink in self.sinks:
             sink.close(max(0.0, end - time.monotonic()))
             self.detach(sink)
+
+    def end_at_exit(self) -> None:
+        """Close the sinks that nobody closed before the interpreter ends."""
+        self.close_sinks(self.EXIT_SECONDS)
 
 
 def _store_name(url: str) -> str:
