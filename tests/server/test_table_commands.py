@@ -3,17 +3,23 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
+import boto3
 import pytest
 
 from copilot_analytics.infrastructure.template import template
+
+from ..stores.dynamodb_engines import Engine
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TABLE = "dynamodb://analytics?region=eu-central-1"
 
 
-@pytest.mark.parametrize("command", [(), ("policy",), ("cost",), ("template",)])
+@pytest.mark.parametrize(
+    "command", [(), ("policy",), ("cost",), ("template",), ("create",), ("describe",)]
+)
 def test_every_command_explains_itself(run: Run, command: tuple[str, ...]) -> None:
     done = run("table", *command, "--help")
 
@@ -94,3 +100,81 @@ def test_cost_refuses_what_cannot_be(run: Run, arguments: tuple[str, ...], offen
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert offending in done.stderr
+
+
+@pytest.fixture
+def store(engine: Engine) -> str:
+    """The URL of a table that is not there yet, on each engine.
+
+    Tests ask for it before `run`, which takes the environment as it is then.
+    """
+    return f"dynamodb://{engine.new_table_name()}?endpoint={engine.endpoint_url}"
+
+
+def name_of(store: str) -> str:
+    return store.removeprefix("dynamodb://").partition("?")[0]
+
+
+def region() -> str:
+    return str(boto3.Session().region_name)
+
+
+def test_create_makes_what_describe_expects(store: str, run: Run) -> None:
+    created = run("table", "create", "--store", store)
+    assert created.returncode == 0, created.stderr
+    assert created.stderr.splitlines()[0] == f"creating the table {name_of(store)} in {region()}"
+    assert created.stdout == f"The table {name_of(store)} in {region()} is as it should be.\n"
+
+    described = run("table", "describe", "--store", store, "--json")
+    assert described.returncode == 0, described.stderr
+    answer = {"table": name_of(store), "region": region(), "differences": []}
+    assert json.loads(described.stdout) == answer
+
+
+def test_create_again_does_no_harm(store: str, run: Run) -> None:
+    run("table", "create", "--store", store)
+
+    again = run("table", "create", "--store", store)
+
+    assert again.returncode == 0, again.stderr
+    assert f"the table {name_of(store)} in {region()} exists" in again.stderr.splitlines()
+
+
+@pytest.fixture
+def foreign(engine: Engine, store: str) -> str:
+    """The URL of a table with other keys and without anything else."""
+    client: Any = boto3.client("dynamodb", endpoint_url=engine.endpoint_url)
+    client.create_table(
+        TableName=name_of(store),
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client.close()
+    return store
+
+
+def test_describe_says_what_differs_and_what_to_do(foreign: str, run: Run) -> None:
+    done = run("table", "describe", "--store", foreign)
+
+    assert done.returncode == 1, done.stderr
+    assert "keys of the table" in done.stdout
+    assert "index StatsIndex" in done.stdout
+    assert "create a table of another name" in done.stdout
+
+
+def test_describe_for_programs_names_every_difference(foreign: str, run: Run) -> None:
+    done = run("table", "describe", "--store", foreign, "--json")
+
+    assert done.returncode == 1, done.stderr
+    differing = {each["what"]: each for each in json.loads(done.stdout)["differences"]}
+    assert {"keys of the table", "index DateIndex", "TTL"} <= set(differing)
+    assert all(set(each) == {"what", "expected", "found", "remedy"} for each in differing.values())
+
+
+def test_table_that_is_not_there_is_one_sentence(store: str, run: Run) -> None:
+    done = run("table", "describe", "--store", store)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "copilot-analytics table create" in done.stderr

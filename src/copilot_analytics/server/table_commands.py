@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import typer
 from rich.console import Console
@@ -19,6 +21,10 @@ from ..infrastructure.cost import Estimate, estimate
 from ..infrastructure.policy import Place, document, statements
 from ..infrastructure.prices import US_EAST_1, Prices
 from ..infrastructure.template import template as template_text
+
+if TYPE_CHECKING:
+    from ..stores._dynamodb_client import DynamoDBClient
+    from ..stores._dynamodb_provisioning import Difference
 
 __all__ = ["table"]
 
@@ -34,6 +40,35 @@ StoreOption = Annotated[
     ),
 ]
 JSONOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@table.command(
+    epilog="Example: copilot-analytics table create --store "
+    "'dynamodb://omnitrack-copilot-analytics?region=eu-central-1'"
+)
+def create(store: StoreOption = None, as_json: JSONOption = False) -> None:
+    """Create the table and wait until it can be used; status 1 if an existing one differs.
+
+    An existing table gets what it lacks of TTL and point-in-time recovery, and stays as it is
+    otherwise: running it again does no harm.
+    """
+    from ..stores._dynamodb_provisioning import create
+
+    with closing(_client(store)) as client:
+        found = create(client, lambda step: typer.echo(step, err=True))
+        _tell_differences(client, found, as_json=as_json)
+
+
+@table.command(
+    epilog="Example: copilot-analytics table describe --store "
+    "'dynamodb://omnitrack-copilot-analytics?region=eu-central-1'"
+)
+def describe(store: StoreOption = None, as_json: JSONOption = False) -> None:
+    """Compare the table with what is expected of it; status 1 if something differs."""
+    from ..stores._dynamodb_provisioning import differences
+
+    with closing(_client(store)) as client:
+        _tell_differences(client, differences(client), as_json=as_json)
 
 
 @table.command(
@@ -62,9 +97,9 @@ def policy(
     ] = False,
 ) -> None:
     """Print the least-privilege IAM policy as JSON; on standard error, what each part is for."""
-    name, region_of_url = _table(store)
-    place = Place(region=region or region_of_url or "*", account=account, partition=partition)
-    chosen = statements(name, place, import_from=import_from, erase=erase, manage=manage)
+    meant = _meant(store)
+    place = Place(region=region or meant.region or "*", account=account, partition=partition)
+    chosen = statements(meant.name, place, import_from=import_from, erase=erase, manage=manage)
     typer.echo(json.dumps(document(chosen), indent=2))
     for statement in chosen:
         typer.echo(f"{statement.sid}: {statement.reason}", err=True)
@@ -138,8 +173,16 @@ def template() -> None:
     typer.echo(template_text(), nl=False)
 
 
-def _table(store: str | None) -> tuple[str, str | None]:
-    """Return the name and the region, if it names one, of the table that is meant."""
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """The table that a URL means; without a region or endpoint, boto3's own rules find them."""
+
+    name: str
+    region: str | None
+    endpoint: str | None
+
+
+def _meant(store: str | None) -> _Meant:
     config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
     url = urlsplit(config.store)
     if url.scheme != "dynamodb" or not url.netloc:
@@ -148,7 +191,46 @@ def _table(store: str | None) -> tuple[str, str | None]:
             config.store,
             "name a table: --store 'dynamodb://TABLE?region=REGION', or set ANALYTICS_TABLE_NAME",
         )
-    return url.netloc, parse_qs(url.query).get("region", [None])[0]
+    options = dict(parse_qsl(url.query))
+    return _Meant(url.netloc, options.get("region"), options.get("endpoint"))
+
+
+def _client(store: str | None) -> DynamoDBClient:
+    meant = _meant(store)
+    from ..stores._dynamodb_client import DynamoDBClient
+
+    return DynamoDBClient(meant.name, region=meant.region, endpoint_url=meant.endpoint)
+
+
+def _tell_differences(
+    client: DynamoDBClient, found: Sequence[Difference], *, as_json: bool
+) -> None:
+    """Say in what a table differs, and end with status 1 if it does."""
+    if as_json:
+        answer = {
+            "table": client.table,
+            "region": client.region,
+            "differences": [asdict(difference) for difference in found],
+        }
+        typer.echo(json.dumps(answer, indent=2))
+    elif found:
+        _print_differences(client, found)
+    else:
+        typer.echo(f"The table {client.table} in {client.region} is as it should be.")
+    if found:
+        raise typer.Exit(1)
+
+
+def _print_differences(client: DynamoDBClient, found: Sequence[Difference]) -> None:
+    # No table: what is expected is long, and what to do may be a command to copy.
+    typer.echo(f"What differs in the table {client.table} in {client.region}:")
+    for difference in found:
+        typer.echo(
+            f"\n{difference.what}\n"
+            f"  expected: {difference.expected}\n"
+            f"  found:    {difference.found}\n"
+            f"  to do:    {difference.remedy}"
+        )
 
 
 def _prices(**given: str | None) -> Prices:
