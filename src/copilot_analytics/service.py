@@ -15,6 +15,7 @@ from .periods import DateRange
 from .queries import RecorderHealth
 from .reading import Questions
 from .recorder import Recorder
+from .redaction import bound_id
 from .stores.base import Erasure, Store
 from .tracking import OpenConnections
 from .typing import Clock
@@ -203,7 +204,7 @@ class AnalyticsService(Questions):
             self._log.conversation, conversation_id, user_id, range, first=first, after=after
         )
 
-    async def erase_user(self, user_id: str, *, stored: bool = False) -> Erasure:
+    async def erase_user(self, user_id: str) -> Erasure:
         """Remove a user from the store, see `Store.erase_user`; idempotent.
 
         What this process has recorded of them is stored first. What other processes have recorded
@@ -212,23 +213,25 @@ class AnalyticsService(Questions):
         Cancelling it abandons its answer; the erasure itself goes on in its thread.
 
         Args:
-            user_id: the id that the application knows.
-            stored: it is the id that answers show instead, such as a pseudonym.
+            user_id: the id that the application knows, or the one that answers show. Where
+                pseudonyms are configured, both are erased: what was stored under the pseudonym, and
+                what was stored under the id itself before.
 
         Raises:
             StoreUnavailableError: not everything recorded could be stored in 5 s, and nothing was
                 erased; or the store says so.
             StoreError: the store cannot erase.
         """
-        if not stored:
-            user_id = self._stored_user_id(user_id)
         if not await self._recorder.flush(_FLUSH_SECONDS):
             raise StoreUnavailableError(
                 self._store.url,
                 "events that may be the user's wait to be stored",
                 "erase again when the recorder's pending events are fewer",
             )
-        return await self._in_thread(self._store.erase_user, user_id)
+        erased = Erasure()
+        for stored_id in dict.fromkeys((self._stored_user_id(user_id), bound_id(user_id))):
+            erased += await self._in_thread(self._store.erase_user, stored_id)
+        return erased
 
     def open_connections(self) -> int | None:
         """Return how many connections this process tracks now; None where it never tracked any."""
