@@ -6,9 +6,11 @@ from copilot_analytics.errors import MissingDependencyError
 
 try:
     from .access import Authenticate, Credentials, Principal, Role
+    from .allow_list import AllowList
     from .app import create_graphql_app, graphql_routes
     from .authenticators import any_of, request_user, static_token
     from .limits import Limits
+    from .rates import RateLimit
     from .schema import build_schema
     from .tokens import TokenFile
 except ModuleNotFoundError as error:
@@ -16,10 +18,12 @@ except ModuleNotFoundError as error:
     raise MissingDependencyError(package, "graphql") from error
 
 __all__ = [
+    "AllowList",
     "Authenticate",
     "Credentials",
     "Limits",
     "Principal",
+    "RateLimit",
     "Role",
     "TokenFile",
     "any_of",

@@ -15,6 +15,8 @@ from copilot_analytics._guard import Guard
 from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.typing import Clock, Scope
 
+from .rates import RateLimit, Throttle, client_address
+
 __all__ = [
     "Authenticate",
     "Credentials",
@@ -87,17 +89,20 @@ def _bearer(value: str) -> str | None:
 
 
 class Gatekeeper:
-    """Lets in whom the application's authenticator knows, and nobody else.
+    """Lets in whom the application's authenticator knows, and nobody else, nor too often.
 
     Args:
         authenticate: the application's.
-        clock: tells whether a principal has expired.
+        clock: tells whether a principal has expired, and how often they came.
+        rate_limit: how often anybody may come; None: as often as they like.
 
     Raises:
         ConfigurationError: there is no authenticator.
     """
 
-    def __init__(self, authenticate: Authenticate, clock: Clock) -> None:
+    def __init__(
+        self, authenticate: Authenticate, clock: Clock, rate_limit: RateLimit | None = None
+    ) -> None:
         if not callable(authenticate):
             raise ConfigurationError(
                 "authenticate",
@@ -106,20 +111,42 @@ class Gatekeeper:
             )
         self._authenticate = authenticate
         self._clock = clock
+        self._throttle = None if rate_limit is None else Throttle(rate_limit, clock)
         # Never strict: a failing authenticator denies, it does not break the endpoint.
         self._guard = Guard()
 
     async def admit(self, credentials: Credentials) -> Principal | None:
-        """Return who it is; None for nobody, for the expired, and when that cannot be told."""
+        """Return who it is; None for nobody, for the expired, and when that cannot be told.
+
+        Raises:
+            TooOftenError: the client's address has been denied too often; nobody was asked.
+        """
+        throttle = self._throttle
+        address = None if throttle is None else client_address(credentials.scope)
+        if throttle is not None and address is not None:
+            throttle.check(address, credentials.bearer_token)
         principal: Principal | None = None
-        try:
+        with self._guard("graphql authenticate"):
             principal = await self._authenticate(credentials)
-        except Exception as exc:
-            self._guard.caught("graphql authenticate", exc)
         # Fail closed, whatever an untyped authenticator gives.
-        if not isinstance(principal, Principal) or principal.role not in ("admin", "user"):
-            return None
-        return None if self.expired(principal) else principal
+        if (
+            not isinstance(principal, Principal)
+            or principal.role not in ("admin", "user")
+            or self.expired(principal)
+        ):
+            principal = None
+        if throttle is not None and address is not None:
+            throttle.note(address, credentials.bearer_token, known=principal is not None)
+        return principal
+
+    def charge(self, principal: Principal) -> None:
+        """Count an operation of a principal.
+
+        Raises:
+            TooOftenError: there were too many.
+        """
+        if self._throttle is not None:
+            self._throttle.charge((principal.role, principal.id))
 
     async def revoked(self, principal: Principal) -> bool:
         """Return whether a principal has been revoked, or nobody can tell."""

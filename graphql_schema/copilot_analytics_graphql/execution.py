@@ -10,6 +10,7 @@ from graphql import GraphQLError, OperationType
 from copilot_analytics._guard import Guard
 
 from .access import Principal
+from .allow_list import AllowList
 from .cache import AnswerCache
 from .context import Context
 from .cursors import Cursors
@@ -35,12 +36,23 @@ class Executor:
         limits: what an operation may cost.
         time_limit: how long it may take, in seconds; a read that is abandoned ends in its thread.
         cursors: signs places in lists.
+        operations: the only ones that others than admins may run; None: any.
+        open_introspection: whether others than admins may ask for the schema.
     """
 
     def __init__(
-        self, source: Source, *, limits: Limits, time_limit: float, cursors: Cursors | None = None
+        self,
+        source: Source,
+        *,
+        limits: Limits,
+        time_limit: float,
+        cursors: Cursors | None = None,
+        operations: AllowList | None = None,
+        open_introspection: bool = False,
     ) -> None:
         self._source = source
+        self._operations = operations
+        self._open_introspection = open_introspection
         self._cursors = cursors or Cursors()
         self._limits = limits
         self._time_limit = time_limit
@@ -90,11 +102,17 @@ class Executor:
     ) -> Outcome:
         prepared = prepare(request.query, self._limits)
         suggest = principal.sees_all
+        if not self._may_run(request, principal):
+            return _refused(
+                RefusedError("FORBIDDEN", "Only an admin may run operations that are not listed."),
+                403,
+                suggest=suggest,
+            )
         if prepared.errors:
             errors = describe_errors(prepared.errors, suggest=suggest)
             return Outcome.of({"errors": errors}, 400)
         operation = prepared.operation(request.operation_name)
-        if prepared.introspects and not principal.sees_all:
+        if prepared.introspects and not (principal.sees_all or self._open_introspection):
             return _refused(
                 RefusedError(
                     "FORBIDDEN", "Only an admin may introspect; the schema is documented."
@@ -128,6 +146,13 @@ class Executor:
         if errors:
             payload["errors"] = errors
         return Outcome.of(payload)
+
+    def _may_run(self, request: GraphQLRequest, principal: Principal) -> bool:
+        return (
+            self._operations is None
+            or principal.sees_all
+            or self._operations.allows(request.query, request.operation_name)
+        )
 
     def _out_of_time(self) -> RefusedError:
         return RefusedError(

@@ -26,8 +26,10 @@ from .headers import (
     response_type,
     wants_page,
 )
+from .origins import Origins
 from .page import page, page_policy
 from .patience import Patience
+from .rates import TooOftenError
 from .requests import read_request
 
 __all__ = ["HTTPEndpoint"]
@@ -64,10 +66,14 @@ class HTTPEndpoint:
         executor: runs the operations.
         gatekeeper: lets in whom the application knows.
         max_body: the most bytes of a request's body.
+        origins: whose pages may ask.
     """
 
-    def __init__(self, executor: Executor, gatekeeper: Gatekeeper, *, max_body: int) -> None:
+    def __init__(
+        self, executor: Executor, gatekeeper: Gatekeeper, *, max_body: int, origins: Origins
+    ) -> None:
         self._executor = executor
+        self._origins = origins
         self._gatekeeper = gatekeeper
         self._max_body = max_body
         self._patience = Patience(_BODY_SECONDS)
@@ -79,13 +85,22 @@ class HTTPEndpoint:
         if method in ("GET", "HEAD") and wants_page(headers):
             await _send_page(scope, headers, send)
             return
+        if method == "OPTIONS":
+            allowed = self._origins.preflight_headers(headers)
+            if allowed:
+                await send({"type": "http.response.start", "status": 204, "headers": allowed})
+                await send({"type": "http.response.body"})
+                return
         media_type = response_type(headers)
-        more: _Headers = ()
+        more = self._origins.response_headers(headers)
         try:
             status, body = await self._answer(scope, receive, headers, media_type)
         except _HTTPError as exc:
-            status, more = exc.status, exc.headers
+            status, more = exc.status, (*exc.headers, *more)
             body = _refusal(exc.error)
+        except TooOftenError as exc:
+            status, more = 429, ((b"retry-after", str(exc.retry_after).encode()), *more)
+            body = _refusal(exc)
         except _DisconnectedError:
             return
         fields = _json_headers(media_type, len(body))
@@ -116,6 +131,7 @@ class HTTPEndpoint:
                 ),
                 (b"www-authenticate", b"Bearer"),
             )
+        self._gatekeeper.charge(principal)
         try:
             check_content(headers)
         except RefusedError as exc:

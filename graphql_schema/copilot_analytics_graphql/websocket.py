@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from starlette.datastructures import Headers
 
 from copilot_analytics.typing import Message, Receive, Scope, Send
 
@@ -21,6 +19,9 @@ from .access import Credentials, Gatekeeper, Principal
 from .errors import RefusedError
 from .execution import Executor
 from .failures import describe_errors
+from .headers import headers_of
+from .origins import Origins
+from .rates import TooOftenError
 from .requests import request_of
 
 __all__ = ["SUBPROTOCOL", "WebSocketEndpoint"]
@@ -28,6 +29,13 @@ __all__ = ["SUBPROTOCOL", "WebSocketEndpoint"]
 SUBPROTOCOL = "graphql-transport-ws"
 
 _INIT_SECONDS = 10.0
+_REVOCATION_SECONDS = 5.0
+"""How often it is asked whether whoever is connected may still be."""
+
+_TURN = 32
+"""Messages of one socket that are handled before others have their turn: a client may send
+thousands at once, none of which is waited for."""
+
 _MAX_OPERATIONS = 20
 """At once, on one socket."""
 
@@ -65,8 +73,7 @@ class WebSocketEndpoint:
         executor: runs the operations.
         gatekeeper: lets in whom the application knows.
         max_message: the most characters of a message.
-        allowed_origins: origins, besides our own, whose pages may connect, such as
-            "https://admin.example.com".
+        origins: whose pages may connect.
     """
 
     def __init__(
@@ -75,31 +82,22 @@ class WebSocketEndpoint:
         gatekeeper: Gatekeeper,
         *,
         max_message: int,
-        allowed_origins: frozenset[str],
+        origins: Origins,
     ) -> None:
         self.executor = executor
         self.gatekeeper = gatekeeper
         self.max_message = max_message
-        self._allowed_origins = allowed_origins
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         await receive()  # websocket.connect
-        if not self._welcome(Headers(scope=scope)):
+        if not self._origins.welcomes(headers_of(scope["headers"])):
             # A page of another origin would use the user's cookies. Before the handshake is
             # accepted, a close is an HTTP 403.
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
         await _Conversation(self, scope, receive, send).run()
-
-    def _welcome(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        if origin is None or origin in self._allowed_origins:
-            return True
-        try:
-            return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-        except ValueError:
-            return False
 
 
 class _Conversation:
@@ -114,6 +112,8 @@ class _Conversation:
         self._asgi_send = send
         self._open = True
         self._principal: Principal | None = None
+        self._revoked = False
+        self._guardian: asyncio.Task[None] | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -130,29 +130,29 @@ class _Conversation:
             await self._close(closed)
         finally:
             self._open = False
-            for operation in self._operations.values():
-                operation.cancel()
-            await asyncio.gather(*self._operations.values(), return_exceptions=True)
+            tasks = [*self._operations.values(), *([self._guardian] if self._guardian else [])]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _converse(self) -> None:
         try:
             async with asyncio.timeout(_INIT_SECONDS) as deadline:
+                turn = 0
                 while True:
+                    turn += 1
+                    if turn % _TURN == 0:
+                        await asyncio.sleep(0)
                     message = self._read(await self._receive())
                     if message.type == "connection_init":
-                        principal = await self._init(message)
-                        if deadline.expired():
-                            # It came just too late; this lets the time-out through.
-                            await asyncio.sleep(0)
-                        left = self._endpoint.gatekeeper.seconds_left(principal)
-                        now = asyncio.get_running_loop().time()
-                        deadline.reschedule(None if left is None else now + left)
-                        await self._send({"type": "connection_ack"})
+                        await self._init(message, deadline)
                     else:
                         await self._handle(message)
         except TimeoutError:
             if self._principal is None:
                 raise _Closed(4408, "Connection initialisation timeout") from None
+            if self._revoked:
+                raise _Closed(4403, "Your credentials have been revoked") from None
             raise _Closed(4403, "Your credentials have expired") from None
 
     def _read(self, message: Message) -> _Incoming:
@@ -168,17 +168,39 @@ class _Conversation:
         except (msgspec.DecodeError, ValueError, RecursionError):
             raise _Closed(4400, 'A message is JSON: {"type": …, "id": …, "payload": …}') from None
 
-    async def _init(self, message: _Incoming) -> Principal:
+    async def _init(self, message: _Incoming, deadline: asyncio.Timeout) -> None:
         if self._principal is not None:
             raise _Closed(4429, "Too many initialisation requests")
         payload = message.payload
         if payload is not None and not isinstance(payload, dict):
             raise _Closed(4400, "The payload of connection_init is an object")
-        principal = await self._endpoint.gatekeeper.admit(Credentials(self._scope, payload))
+        gatekeeper = self._endpoint.gatekeeper
+        try:
+            principal = await gatekeeper.admit(Credentials(self._scope, payload))
+        except TooOftenError as exc:
+            raise _Closed(4403, exc.message) from None
         if principal is None:
             raise _Closed(4403, "Forbidden")
         self._principal = principal
-        return principal
+        if deadline.expired():
+            # It came just too late; this lets the time-out through.
+            await asyncio.sleep(0)
+        left = gatekeeper.seconds_left(principal)
+        loop = asyncio.get_running_loop()
+        deadline.reschedule(None if left is None else loop.time() + left)
+        if principal.still_valid is not None:
+            self._guardian = loop.create_task(self._guard(principal, deadline))
+        await self._send({"type": "connection_ack"})
+
+    async def _guard(self, principal: Principal, deadline: asyncio.Timeout) -> None:
+        """End the conversation once the principal has been revoked."""
+        revoked = False
+        while not revoked:
+            await asyncio.sleep(_REVOCATION_SECONDS)
+            revoked = await self._endpoint.gatekeeper.revoked(principal)
+        self._revoked = True
+        if not deadline.expired():
+            deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _handle(self, message: _Incoming) -> None:
         match message.type:
@@ -207,6 +229,11 @@ class _Conversation:
             raise _Closed(4401, "Unauthorized")
         if id in self._operations:
             raise _Closed(4409, "Subscriber for this id already exists")
+        try:
+            self._endpoint.gatekeeper.charge(principal)
+        except TooOftenError as exc:
+            await self._error(id, exc)
+            return
         if len(self._operations) >= _MAX_OPERATIONS:
             await self._error(
                 id,
