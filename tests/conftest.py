@@ -60,10 +60,7 @@ def engine(
     """Run the test on every DynamoDB engine that is present."""
     name: str = request.param
     if name != "endpoint":
-        for variable in dynamodb_engines.NOT_THERE:
-            monkeypatch.delenv(variable, raising=False)
-        for variable, value in dynamodb_engines.ENVIRONMENT.items():
-            monkeypatch.setenv(variable, value)
+        dynamodb_engines.isolate(monkeypatch)
     request.config.stash[_engines_ran] = True
     engine = Engine(name, _engine_url(name), atomic_add=name != "moto")
     yield engine

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore import loaders
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
@@ -71,6 +72,14 @@ class Engine:
         name = f"copilot-analytics-test-{uuid.uuid4().hex[:12]}"
         self.tables.append(name)
         return name
+
+
+def isolate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test know no AWS but the one that it names, with credentials that open nothing."""
+    for variable in NOT_THERE:
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
 
 
 def dynoxide_binary() -> Path | None:

@@ -156,6 +156,12 @@ class Refusal:
                 "add it to the policy of this role or user: copilot-analytics table policy prints "
                 "the least-privilege one",
             )
+        if self.message.startswith("Credential should be scoped"):
+            return StoreUnavailableError(
+                store,
+                f"the endpoint does not belong to the region {region}",
+                "correct ?region= in the URL (or AWS_DEFAULT_REGION), or the endpoint",
+            )
         if self.cure is Cure.CREDENTIALS:
             expired = self.code.startswith("Expired")
             return StoreUnavailableError(

@@ -239,7 +239,9 @@ class Transport:
 def _resolved(region: str | None, endpoint_url: str | None) -> Any:
     """Return the `meta` of a client that boto3 makes of these: its region and endpoint."""
     try:
-        client = Session(region_name=region).client("dynamodb", endpoint_url=endpoint_url)
+        # Given any credentials boto3 does not look for them, which may ask the network.
+        session = Session("none", "none", region_name=region)
+        client = session.client("dynamodb", endpoint_url=endpoint_url)
     except NoRegionError as exc:
         raise ConfigurationError(
             "region", region, "name the AWS region: ?region=… in the URL, or AWS_DEFAULT_REGION"
@@ -249,8 +251,12 @@ def _resolved(region: str | None, endpoint_url: str | None) -> Any:
             "region", region, f"boto3 cannot use the AWS configuration: {exc}"
         ) from exc
     except ValueError as exc:
-        raise ConfigurationError(
-            "endpoint", endpoint_url, "give a URL such as http://localhost:8000"
-        ) from exc
+        raise _not_an_endpoint(endpoint_url) from exc
     client.close()
+    if urlsplit(client.meta.endpoint_url).scheme not in {"http", "https"}:
+        raise _not_an_endpoint(client.meta.endpoint_url)
     return client.meta
+
+
+def _not_an_endpoint(url: str | None) -> ConfigurationError:
+    return ConfigurationError("endpoint", url, "give a URL such as http://localhost:8000")
