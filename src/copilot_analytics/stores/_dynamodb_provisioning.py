@@ -69,7 +69,7 @@ def create(
     else:
         progress(f"{name} exists")
     _wait(client, progress)
-    if not _expiry(client):
+    if _expiry(client) is None:
         progress(f"enabling TTL on the attribute {TTL}")
         client.call(
             "UpdateTimeToLive",
@@ -103,8 +103,13 @@ def differences(client: DynamoDBClient) -> list[Difference]:
     found = _described(client)
     differing = [*_of_keys(found), *_of_indexes(found), *_of_settings(found)]
     again = f"run copilot-analytics table create --store '{client.url}', which switches it on"
-    if not _expiry(client):
+    attribute = _expiry(client)
+    if attribute is None:
         differing.append(Difference("TTL", f"on the attribute {TTL}", "off", again))
+    elif attribute != TTL:
+        found_on, expected_on = (f"on the attribute {name}" for name in (attribute, TTL))
+        first = "disable it there (aws dynamodb update-time-to-live), wait an hour, and "
+        differing.append(Difference("TTL", expected_on, found_on, first + again))
     if _recovery(client) is False:
         differing.append(Difference("point-in-time recovery", "on", "off", again))
     return differing
@@ -150,13 +155,12 @@ def _wait(client: DynamoDBClient, progress: Callable[[str], None]) -> None:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _expiry(client: DynamoDBClient) -> bool:
+def _expiry(client: DynamoDBClient) -> str | None:
+    """Return the attribute that TTL is on, or None where it is off."""
     told = client.call("DescribeTimeToLive", {"TableName": client.table})
     description = told.get("TimeToLiveDescription", {})
-    return (
-        description.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
-        and description.get("AttributeName") == TTL
-    )
+    on = description.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
+    return str(description["AttributeName"]) if on else None
 
 
 def _recovery(client: DynamoDBClient) -> bool | None:
