@@ -229,8 +229,10 @@ def test_popular_commands_are_ordered_by_executions_then_name(
         fault("Timeout", "f1", 1, command_name="never-ran"),
     )
 
-    popular = answers.popular_commands(RANGE)
+    page = answers.popular_commands(RANGE)
 
+    popular = page.rows
+    assert (page.total_count, page.has_previous, page.has_next) == (4, False, False)
     assert [command.name for command in popular] == ["timed", "c", "a", "b"]
     timed, untimed = popular[0], popular[1]
     assert (timed.executions, timed.successes, timed.failures) == (3, 2, 1)
@@ -238,7 +240,7 @@ def test_popular_commands_are_ordered_by_executions_then_name(
     assert timed.average_ms == 20.0
     assert timed.last_executed == NOON - DAY_MS - 3 * HOUR_MS
     assert untimed.average_ms is None
-    assert answers.popular_commands(RANGE, limit=2) == popular[:2]
+    assert answers.popular_commands(RANGE, first=2).rows == popular[:2]
 
 
 def test_command_stats_tell_one_command(store: Store, answers: Answers) -> None:
@@ -285,7 +287,7 @@ def test_error_patterns_tell_the_range_and_the_pattern_s_life(
         fault("Denied", "f0", 1, "anonymous:c"),
     )
 
-    first, second, third = answers.error_patterns(RANGE)
+    first, second, third = answers.error_patterns(RANGE).rows
 
     assert (first.error_type, first.fingerprint, first.count, first.total_count) == (
         "Timeout",
@@ -301,9 +303,9 @@ def test_error_patterns_tell_the_range_and_the_pattern_s_life(
     # One fingerprint under two types is two patterns; ties sort by name.
     assert (second.fingerprint, third.fingerprint) == ("f0", "f1")
     assert (second.affected_users.count, second.affected_user_ids) == (0, ())
-    assert answers.error_patterns(RANGE, error_type="Denied") == (second, third)
-    assert answers.error_patterns(RANGE, error_type="Denied", limit=1) == (second,)
-    assert answers.error_patterns(RANGE, error_type="Unknown") == ()
+    assert answers.error_patterns(RANGE, error_type="Denied").rows == (second, third)
+    assert answers.error_patterns(RANGE, error_type="Denied", first=1).rows == (second,)
+    assert answers.error_patterns(RANGE, error_type="Unknown").rows == ()
 
 
 def test_errors_by_type_are_ordered_by_count_then_name(store: Store, answers: Answers) -> None:
@@ -396,17 +398,22 @@ def test_an_hourly_series_of_one_name_is_refused_and_day_named(
 ) -> None:
     metric = Metric.ERRORS if subject == "error_type" else Metric.EXECUTIONS
 
-    with pytest.raises(QuestionError, match="ask for DAY") as refused:
+    with pytest.raises(QuestionError, match="ask for DAY or WEEK") as refused:
         answers.time_series(metric, RANGE, interval=Interval.HOUR, **{subject: "x"})
     assert refused.value.argument == "interval"
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001, 10**9])
 def test_limits_out_of_bounds_are_refused(answers: Answers, limit: int) -> None:
-    with pytest.raises(QuestionError, match="from 1 to 1000"):
-        answers.popular_commands(RANGE, limit=limit)
-    with pytest.raises(QuestionError, match="from 1 to 1000"):
-        answers.error_patterns(RANGE, limit=limit)
+    for question in (
+        answers.popular_commands,
+        answers.error_patterns,
+        answers.intents,
+        answers.users,
+    ):
+        with pytest.raises(QuestionError, match="from 1 to 1000") as refused:
+            question(RANGE, first=limit)
+        assert refused.value.argument == "first"
     with pytest.raises(QuestionError, match="from 1 to 1000") as refused:
         answers.dashboard(RANGE, top=limit)
     assert refused.value.argument == "top"
@@ -416,7 +423,7 @@ def test_limits_out_of_bounds_are_refused(answers: Answers, limit: int) -> None:
 def test_limits_at_their_bounds_are_kept(store: Store, answers: Answers, limit: int) -> None:
     write(store, ran("a", 1), ran("b", 1))
 
-    assert len(answers.popular_commands(RANGE, limit=limit)) == min(limit, 2)
+    assert len(answers.popular_commands(RANGE, first=limit).rows) == min(limit, 2)
 
 
 def test_an_export_holds_what_the_questions_answer(store: Store, answers: Answers) -> None:

@@ -78,8 +78,8 @@ def test_every_question_is_answered_from_the_store(questions: Questions) -> None
         days = questions.range()
         assert (await questions.dashboard(days, top=1)).summary.totals.executions == 1
         assert (await questions.command_stats("add", days)).executions == 1
-        assert [c.name for c in await questions.popular_commands(days, limit=1)] == ["add"]
-        assert await questions.error_patterns(days, error_type="Timeout", limit=1) == ()
+        assert [c.name for c in (await questions.popular_commands(days, first=1)).rows] == ["add"]
+        assert (await questions.error_patterns(days, error_type="Timeout", first=1)).rows == ()
         series = await questions.time_series(
             Metric.EXECUTIONS, days, interval=Interval.DAY, command="add"
         )
@@ -98,7 +98,7 @@ def test_a_user_is_asked_for_by_the_id_the_application_knows(questions: Question
 
 def test_a_bad_question_raises_where_it_is_awaited(questions: Questions) -> None:
     with pytest.raises(QuestionError, match="from 1 to 1000"):
-        asyncio.run(questions.popular_commands(questions.range(), limit=0))
+        asyncio.run(questions.popular_commands(questions.range(), first=0))
 
 
 class _SlowStore(MemoryStore):
@@ -124,7 +124,7 @@ def test_a_slow_store_blocks_neither_the_loop_nor_its_default_executor() -> None
         assert await asyncio.to_thread(store.asked.wait, 30)
         assert not answer.done()
         store.answering.set()
-        assert await answer == ()
+        assert (await answer).rows == ()
 
     asyncio.run(ask())
     questions.close_readers()

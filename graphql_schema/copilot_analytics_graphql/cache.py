@@ -43,7 +43,7 @@ class CacheKey:
     """
 
     question: str
-    arguments: tuple[str | int | None, ...]
+    arguments: tuple[str | float | None, ...]
     scope: str | None
     generations: tuple[int, ...] = ()
 

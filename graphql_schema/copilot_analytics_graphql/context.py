@@ -13,6 +13,7 @@ from .cursors import Cursors
 from .questions import CachedQuestions
 from .ranges import RangeInput, asked_range
 from .responses import ResponseCache
+from .rows import Rows
 from .source import Source
 
 __all__ = ["Context"]
@@ -25,6 +26,7 @@ class Context:
     Attributes:
         principal: who asks.
         questions: asks the service for them, through the cache.
+        rows: asks for what rows of lists are asked for besides.
         responses: the cache of whole responses, for its figures.
         cursors: signs places in lists.
         source: what is asked about.
@@ -33,6 +35,7 @@ class Context:
 
     principal: Principal
     questions: CachedQuestions
+    rows: Rows
     responses: ResponseCache
     cursors: Cursors
     source: Source

@@ -1,9 +1,9 @@
 """Cursors: places in lists that a client carries and cannot make up.
 
 A cursor is its place and a keyed hash over it and over what it is good for: the list, the arguments
-that choose what is in it, and who asks. With anything else it is refused, so that a cursor neither
-shows what its holder may not see nor silently continues another list. The place itself is no
-secret: whoever holds it has seen the entry.
+that choose what is in it, and whose eyes it is for. With anything else it is refused, so that a
+cursor neither shows what its holder may not see nor silently continues another list. The place
+itself is no secret: whoever holds it has seen the entry.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class Cursors:
                 dataclasses of these. Neither `first` nor `after`.
             principal: who asks.
         """
-        purpose = _encode([name, arguments, principal.role, principal.id])
+        # Admins see the same, and get it from the same cache.
+        scope = None if principal.sees_all else principal.id
+        purpose = _encode([name, arguments, scope])
         return ListCursors(hmac.digest(self._key, purpose, hashlib.sha256))
 
 

@@ -10,9 +10,26 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from copilot_analytics.events import EventType
-from copilot_analytics.queries import ExportFormat, ExportSection, Interval, Metric
+from copilot_analytics.queries import (
+    ExportFormat,
+    ExportSection,
+    Interval,
+    Metric,
+    SeriesGroup,
+)
+from copilot_analytics.rankings import CommandOrder, IntentOrder, UserOrder
 
-__all__ = ["EventType", "ExportFormat", "ExportSection", "Interval", "Metric"]
+__all__ = [
+    "CommandOrder",
+    "EventType",
+    "ExportFormat",
+    "ExportSection",
+    "IntentOrder",
+    "Interval",
+    "Metric",
+    "SeriesGroup",
+    "UserOrder",
+]
 
 _E = TypeVar("_E", bound=Enum)
 
@@ -59,6 +76,7 @@ _describe(
     {
         Interval.HOUR: "One hour, UTC; kept for totals only.",
         Interval.DAY: "One day, UTC.",
+        Interval.WEEK: "One ISO week, Monday to Sunday, UTC.",
     },
 )
 _describe(
@@ -66,26 +84,97 @@ _describe(
     "What a time series shows.",
     {
         Metric.EVENTS: "Events of every type.",
+        Metric.ACTIVE_USERS: (
+            "Distinct signed-in users; by day and week, not by hour; of intents not kept."
+        ),
         Metric.MESSAGES: "Messages that users sent.",
         Metric.EXECUTIONS: "Commands that ran, steps included.",
+        Metric.SUCCESSES: "Commands that did what was asked.",
         Metric.FAILURES: "Commands that did not do what was asked.",
+        Metric.SUCCESS_RATE: "Commands that did what was asked / commands that ran, 0..1.",
+        Metric.AVERAGE_EXECUTION_MS: "How long commands took on average, in milliseconds.",
+        Metric.P50_EXECUTION_MS: "How long commands took: the median, in milliseconds, within 2 %.",
+        Metric.P95_EXECUTION_MS: (
+            "How long commands took: the 95th percentile, in milliseconds, within 2 %."
+        ),
+        Metric.P99_EXECUTION_MS: (
+            "How long commands took: the 99th percentile, in milliseconds, within 2 %."
+        ),
         Metric.ERRORS: "Errors.",
         Metric.INTENTS: "Messages whose intent was classified.",
         Metric.CLARIFICATIONS: "Times the copilot asked back.",
+        Metric.CLARIFICATION_RATE: (
+            "Times the copilot asked back / messages (of one intent: classifications), 0..1."
+        ),
         Metric.CONNECTIONS: "Sockets accepted.",
         Metric.DISCONNECTIONS: "Sockets ended.",
         Metric.ANONYMOUS_CONNECTIONS: "Sockets accepted from nobody signed in.",
         Metric.RECONNECTS: "Sockets of users who came back after a lost connection.",
+        Metric.AVERAGE_CONNECTION_MS: (
+            "How long the sockets that ended had been open on average, in milliseconds."
+        ),
+        Metric.STREAMS: "Streamed answers that ended.",
         Metric.STREAMS_STARTED: "Streamed answers begun.",
         Metric.STREAMS_COMPLETED: "Streamed answers that ended as intended.",
         Metric.STREAMS_INTERRUPTED: "Streamed answers that ended early.",
+        Metric.INTERRUPTION_RATE: "Streamed answers that ended early / that ended, 0..1.",
+        Metric.AVERAGE_TTFT_MS: "From message to first content on average, in milliseconds.",
+        Metric.P50_TTFT_MS: (
+            "From message to first content: the median, in milliseconds, within 2 %."
+        ),
+        Metric.P95_TTFT_MS: (
+            "From message to first content: the 95th percentile, in milliseconds, within 2 %."
+        ),
+        Metric.P99_TTFT_MS: (
+            "From message to first content: the 99th percentile, in milliseconds, within 2 %."
+        ),
+        Metric.AVERAGE_STREAM_MS: "From a stream's start to its end on average, in milliseconds.",
+        Metric.TOKENS: "Tokens that servers reported.",
+        Metric.TOKENS_PER_SECOND: "Tokens a second, over the streams that report tokens.",
         Metric.MULTI_STEPS_STARTED: "Runs of several steps begun.",
         Metric.MULTI_STEPS_COMPLETED: "Runs of several steps that ended as intended.",
         Metric.MULTI_STEPS_FAILED: "Runs of several steps that failed or ended early.",
-        Metric.TOKENS: "Tokens that servers reported.",
-        Metric.AVERAGE_EXECUTION_MS: "How long commands took on average, in milliseconds.",
-        Metric.AVERAGE_TTFT_MS: "From message to first content on average, in milliseconds.",
-        Metric.SUCCESS_RATE: "Commands that did what was asked / commands that ran, 0..1.",
+    },
+)
+_describe(
+    SeriesGroup,
+    "What a time series is split by.",
+    {
+        SeriesGroup.COMMAND: "One part a command.",
+        SeriesGroup.INTENT: "One part an intent.",
+        SeriesGroup.ERROR_TYPE: "One part an error type.",
+    },
+)
+_describe(
+    CommandOrder,
+    "What commands are ordered by, highest first; ties by name.",
+    {
+        CommandOrder.EXECUTIONS: "How often they ran.",
+        CommandOrder.FAILURES: "How often they did not do what was asked.",
+        CommandOrder.LATENCY: "How long they took on average; those whose time is unknown last.",
+        CommandOrder.USERS: "How many distinct signed-in users ran them.",
+    },
+)
+_describe(
+    IntentOrder,
+    "What intents are ordered by, highest first; ties by name.",
+    {
+        IntentOrder.COUNT: "How often they were classified.",
+        IntentOrder.CLARIFICATIONS: "How often the copilot asked back about them.",
+        IntentOrder.CLARIFICATION_RATE: "clarifications / count; those never classified last.",
+        IntentOrder.FAILURES: "How many commands failed for them.",
+    },
+)
+_describe(
+    UserOrder,
+    "What users are ordered by, highest or latest first; ties by id.",
+    {
+        UserOrder.MESSAGES: "Messages sent.",
+        UserOrder.EXECUTIONS: "Commands run.",
+        UserOrder.FAILURES: "Commands that failed.",
+        UserOrder.ERRORS: "Errors met.",
+        UserOrder.CONNECTIONS: "Sockets opened.",
+        UserOrder.LAST_SEEN: "The last event.",
     },
 )
 _describe(
@@ -104,5 +193,15 @@ _describe(
         ExportSection.ERRORS: "One row an error pattern.",
     },
 )
-for _enum in (EventType, Interval, Metric, ExportFormat, ExportSection):
+for _enum in (
+    EventType,
+    Interval,
+    Metric,
+    SeriesGroup,
+    CommandOrder,
+    IntentOrder,
+    UserOrder,
+    ExportFormat,
+    ExportSection,
+):
     _check(_enum)

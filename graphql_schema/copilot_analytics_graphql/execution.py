@@ -22,6 +22,7 @@ from .prices import PRICES
 from .questions import CachedQuestions
 from .requests import GraphQLRequest
 from .responses import Freshness, Outcome, ResponseCache, ResponseKey
+from .rows import Rows
 from .schema import build_schema, core_schema
 from .source import Source
 
@@ -123,15 +124,17 @@ class Executor:
         variables = request.variables or {}
         pricing = Pricing(core_schema(), PRICES, prepared.document, self._source.clock.now_ms())
         pricing.check(operation, variables, self._limits)
+        questions = CachedQuestions(
+            self._source.service, self._cache, self._source.clock, principal, freshness
+        )
         result = await self._schema.execute(
             request.query,
             variable_values=variables,
             operation_name=request.operation_name,
             context_value=Context(
                 principal=principal,
-                questions=CachedQuestions(
-                    self._source.service, self._cache, self._source.clock, principal, freshness
-                ),
+                questions=questions,
+                rows=Rows(questions),
                 responses=self._responses,
                 cursors=self._cursors,
                 source=self._source,

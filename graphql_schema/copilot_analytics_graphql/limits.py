@@ -9,7 +9,7 @@ memory; then it is priced, lists multiplying what is in them by the size that wa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -31,7 +31,16 @@ from graphql.language import DocumentNode, InlineFragmentNode, Lexer
 
 from .errors import RefusedError
 
-__all__ = ["ROWS", "Limits", "Prices", "Pricing", "check_structure", "check_text", "fields_of"]
+__all__ = [
+    "PERIODS",
+    "ROWS",
+    "Limits",
+    "Prices",
+    "Pricing",
+    "check_structure",
+    "check_text",
+    "fields_of",
+]
 
 _OPENING = frozenset({TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L})
 _CLOSING = frozenset({TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R})
@@ -201,6 +210,9 @@ Arguments = Mapping[str, Any]
 ROWS = "rows"
 """The size of a list that has as many entries as its root field was asked for."""
 
+PERIODS = "periods"
+"""The size of a list that has as many entries as its root field was asked about days, or hours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prices:
@@ -210,19 +222,54 @@ class Prices:
         question: the price of each root field: reading takes time, too.
         rows: for how many rows a root field asks, by its name, from its arguments as they came and
             the time, epoch ms; one that is not named asks for one.
-        sizes: how many entries a list has, by `Type.field`: a number, or `ROWS`.
+        periods: about how many days or hours, likewise.
+        sizes: how many entries a list has, by `Type.field`: a number, `ROWS` or `PERIODS`.
+        fields: the price of other fields that make the server read, each time, by `Type.field`.
     """
 
     question: int
     rows: Mapping[str, Callable[[Arguments, int], int]]
+    periods: Mapping[str, Callable[[Arguments, int], int]]
     sizes: Mapping[str, int | str]
+    fields: Mapping[str, int]
 
 
-class _Price(NamedTuple):
-    """A price that still depends on how many rows the root field asks for."""
+class _Degree(NamedTuple):
+    """How often a price is multiplied by the rows, and by the periods, of the root field."""
 
-    fixed: int
-    per_row: int
+    rows: int = 0
+    periods: int = 0
+
+
+_Price = Mapping[_Degree, int]
+"""A price that still depends on what the root field asks for, as a polynomial's coefficients."""
+
+_ONCE = _Degree()
+_NOTHING: _Price = {}
+_MAX_DEGREE = 3
+"""Lists of lists of lists; whatever is deeper is priced as these, which is too much already."""
+
+
+def _sum(prices: Iterable[_Price]) -> _Price:
+    total: dict[_Degree, int] = {}
+    for price in prices:
+        for degree, amount in price.items():
+            total[degree] = total.get(degree, 0) + amount
+    return total
+
+
+def _times(size: int | str, price: _Price) -> _Price:
+    if isinstance(size, int):
+        return {degree: size * amount for degree, amount in price.items()}
+    rows, periods = int(size == ROWS), int(size == PERIODS)
+    return _sum(
+        {
+            _Degree(
+                min(degree.rows + rows, _MAX_DEGREE), min(degree.periods + periods, _MAX_DEGREE)
+            ): amount
+        }
+        for degree, amount in price.items()
+    )
 
 
 class Pricing:
@@ -260,22 +307,18 @@ class Pricing:
             if definition.default_value is not None
         }
         self._variables.update(variables)
-        cost = self._of(operation, self._schema.query_type).fixed
+        root = self._schema.get_root_type(operation.operation)
+        cost = self._of(operation, root).get(_ONCE, 0)
         if cost > limits.cost:
             raise RefusedError(
                 "LIMIT_EXCEEDED",
                 f"The operation would cost {min(cost, 10**9):,}, more than the {limits.cost:,} "
-                "allowed: ask for fewer fields, rows (limit, top) or days (range).",
+                "allowed: ask for fewer fields, rows (first, top) or days (range).",
                 limit=limits.cost,
             )
 
     def _of(self, node: object, parent: GraphQLObjectType | None) -> _Price:
-        fixed = per_row = 0
-        for inner in _selections(node):
-            price = self._of_selection(inner, parent)
-            fixed += price.fixed
-            per_row += price.per_row
-        return _Price(fixed, per_row)
+        return _sum(self._of_selection(inner, parent) for inner in _selections(node))
 
     def _of_selection(self, node: SelectionNode, parent: GraphQLObjectType | None) -> _Price:
         if isinstance(node, FieldNode):
@@ -284,10 +327,10 @@ class Pricing:
             condition = node.type_condition
             return self._of(node, parent if condition is None else self._type(condition.name.value))
         if not isinstance(node, FragmentSpreadNode):
-            return _Price(0, 0)
+            return _NOTHING
         name = node.name.value
         if name not in self._known:
-            self._known[name] = _Price(0, 0)
+            self._known[name] = _NOTHING
             fragment = self._fragments.get(name)
             if fragment is not None:
                 self._known[name] = self._of(
@@ -304,28 +347,31 @@ class Pricing:
         known = None if parent is None else parent.fields.get(name)
         if parent is None or known is None:
             # Introspection, or a field that validation refuses.
-            inside = self._of(node, None)
-            return _Price(1 + inside.fixed, inside.per_row)
+            return _sum([{_ONCE: 1}, self._of(node, None)])
         inner = get_named_type(known.type)
         inside = self._of(node, inner if isinstance(inner, GraphQLObjectType) else None)
-        entry = _Price(max(1, inside.fixed), inside.per_row)
-        size = self._prices.sizes.get(f"{parent.name}.{name}")
-        if size is None:
-            price = _Price(1 + inside.fixed, inside.per_row)
-        elif isinstance(size, int):
-            price = _Price(1 + size * entry.fixed, size * entry.per_row)
-        else:
-            price = _Price(1, entry.fixed + entry.per_row)
-        if parent is not self._schema.query_type:
+        place = f"{parent.name}.{name}"
+        size = self._prices.sizes.get(place)
+        if size is not None:
+            # Entries cost something also where they are no objects.
+            inside = _times(size, inside or {_ONCE: 1})
+        price = _sum([{_ONCE: self._prices.fields.get(place, 1)}, inside])
+        if parent not in (self._schema.query_type, self._schema.mutation_type):
             return price
-        return _Price(self._prices.question + price.fixed + price.per_row * self._rows(node), 0)
+        return {_ONCE: self._prices.question + self._asked(node, price)}
 
-    def _rows(self, node: FieldNode) -> int:
-        rows = self._prices.rows.get(node.name.value)
-        if rows is None:
-            return 1
+    def _asked(self, node: FieldNode, price: _Price) -> int:
+        """Return a root field's price, now that it is known what it asks for."""
         arguments = {
             argument.name.value: value_from_ast_untyped(argument.value, self._variables)
             for argument in node.arguments or ()
         }
-        return rows(arguments, self._now_ms)
+
+        def number(of: Mapping[str, Callable[[Arguments, int], int]]) -> int:
+            count = of.get(node.name.value)
+            return 1 if count is None else count(arguments, self._now_ms)
+
+        rows, periods = number(self._prices.rows), number(self._prices.periods)
+        return sum(
+            amount * rows**degree.rows * periods**degree.periods for degree, amount in price.items()
+        )

@@ -8,8 +8,9 @@ from typing import Any
 from copilot_analytics.errors import QuestionError
 from copilot_analytics.periods import parse_day
 from copilot_analytics.queries import MAX_LIMIT
+from copilot_analytics.rankings import CONFIDENCE_BINS
 
-from .limits import ROWS, Prices
+from .limits import PERIODS, ROWS, Prices
 from .ranges import RangeInput, RangePreset, asked_range
 from .scalars import Day
 
@@ -44,36 +45,73 @@ def _days(arguments: Mapping[str, Any], now_ms: int) -> int:
         return 1
 
 
+def _periods(arguments: Mapping[str, Any], now_ms: int) -> int:
+    # Weeks are fewer than days, and cost as much to read.
+    hourly = arguments.get("interval") == "HOUR"
+    return _days(arguments, now_ms) * (_HOURS if hourly else 1)
+
+
+def _first(arguments: Mapping[str, Any], _: int) -> int:
+    return _counted("first", 10, arguments)
+
+
+def _top(arguments: Mapping[str, Any], _: int) -> int:
+    return _counted("top", 5, arguments)
+
+
 PRICES = Prices(
     question=50,
     rows={
-        "dashboard": lambda arguments, _: _counted("top", 5, arguments),
-        "popularCommands": lambda arguments, _: _counted("limit", 10, arguments),
-        "errorPatterns": lambda arguments, _: _counted("limit", 10, arguments),
+        "dashboard": _top,
+        "popularCommands": _first,
+        "errorPatterns": _first,
+        "intents": _first,
+        "users": _first,
+        "timeSeries": _top,
+    },
+    periods={
+        "dashboard": _days,
+        "commandStats": _days,
+        "popularCommands": _days,
+        "errorPatterns": _days,
         "userActivity": _days,
-        "timeSeries": lambda arguments, now_ms: (
-            _days(arguments, now_ms) * (_HOURS if arguments.get("interval") == "HOUR" else 1)
-        ),
+        "timeSeries": _periods,
     },
     sizes={
-        "Query.popularCommands": ROWS,
-        "Query.errorPatterns": ROWS,
         "Dashboard.topCommands": ROWS,
         "Dashboard.topErrors": ROWS,
-        "ErrorPattern.affectedUserIds": 100,
         "Summary.errorsByType": 50,
         "Summary.closeCodes": 20,
         "Summary.streamEnds": 10,
         "Summary.events": 14,
+        "PopularCommandConnection.edges": ROWS,
         "CommandStats.errorsByType": 50,
-        "UserActivity.days": ROWS,
-        "TimeSeries.at": ROWS,
-        "TimeSeries.values": ROWS,
+        "ErrorPatternConnection.edges": ROWS,
+        "ErrorPattern.affectedUserIds": 100,
+        "IntentConnection.edges": ROWS,
+        "Intent.commands": 20,
+        "ConfidenceDistribution.bins": CONFIDENCE_BINS,
+        "UserSummaryConnection.edges": ROWS,
+        "UserActivity.days": PERIODS,
+        "Streaming.ends": 10,
+        "Connections.closeCodes": 20,
+        "TimeSeries.at": PERIODS,
+        "TimeSeries.values": PERIODS,
+        "TimeSeries.parts": ROWS,
+        "SeriesPart.values": PERIODS,
         "RecorderHealth.dropped": 10,
         "RecorderHealth.rejected": 10,
         "RecorderHealth.skipped": 20,
         "RecorderHealth.errors": 20,
         "RecorderHealth.storeStatistics": 20,
     },
+    fields={
+        # A row's part of one question about all rows.
+        "PopularCommand.stats": 10,
+        "ErrorPattern.trend": 10,
+        # A question each.
+        "CommandStats.series": 50,
+        # What these read is bounded, and much more than any other question.
+    },
 )
-"""Every list of the schema is in it."""
+"""Every list of the schema is in it, and every field below the root that reads."""

@@ -9,19 +9,25 @@ import strawberry
 from copilot_analytics.errors import QuestionError
 from copilot_analytics.identity import is_pseudonym
 
+from . import lists
 from .context import Context
-from .enums import ExportFormat, ExportSection, Interval, Metric
+from .enums import ExportFormat, ExportSection, Interval, Metric, SeriesGroup
 from .permissions import AdminOnly, OwnActivity
 from .ranges import RangeArgument
 from .types import (
     CommandStats,
+    Connection,
+    Connections,
     Dashboard,
     ErrorPattern,
     Export,
+    Intent,
     PopularCommand,
     RecorderHealth,
+    Streaming,
     TimeSeries,
     UserActivity,
+    UserSummary,
 )
 
 __all__ = ["Query"]
@@ -31,11 +37,7 @@ Info = strawberry.Info[Context, None]
 _Top = Annotated[
     int, strawberry.argument(description="How many commands and error patterns, 1..1000.")
 ]
-_Limit = Annotated[int, strawberry.argument(description="How many at most, 1..1000.")]
 _CommandName = Annotated[str, strawberry.argument(description="The command's name, exactly.")]
-_ErrorType = Annotated[
-    str | None, strawberry.argument(description="Only errors of this type; all by default.")
-]
 _UserId = Annotated[
     strawberry.ID | None,
     strawberry.argument(
@@ -47,10 +49,27 @@ _UserId = Annotated[
 ]
 _Metric = Annotated[Metric, strawberry.argument(description="What to show.")]
 _Interval = Annotated[Interval, strawberry.argument(description="The periods' width.")]
-_OfCommand = Annotated[str | None, strawberry.argument(description="Of this command only, by day.")]
-_OfIntent = Annotated[str | None, strawberry.argument(description="Of this intent only, by day.")]
+_OfCommand = Annotated[
+    str | None, strawberry.argument(description="Of this command only, by day or week.")
+]
+_OfIntent = Annotated[
+    str | None, strawberry.argument(description="Of this intent only, by day or week.")
+]
 _OfErrorType = Annotated[
-    str | None, strawberry.argument(description="Of this error type only, by day.")
+    str | None, strawberry.argument(description="Of this error type only, by day or week.")
+]
+_GroupBy = Annotated[
+    SeriesGroup | None,
+    strawberry.argument(
+        description=(
+            "Besides the whole, each of the names of this kind that matter most: those with the "
+            "most of the metric, or that occur most where it is an average, a rate, a percentile "
+            "or counts something else; by day or week."
+        )
+    ),
+]
+_TopNames = Annotated[
+    int, strawberry.argument(description="How many names `groupBy` shows, 1..20.")
 ]
 _Format = Annotated[ExportFormat, strawberry.argument(description="The file's format.")]
 _Section = Annotated[
@@ -68,25 +87,8 @@ async def _command_stats(
     info: Info, name: _CommandName, range: RangeArgument = None
 ) -> CommandStats | None:
     context = info.context
-    return CommandStats.of(await context.questions.command_stats(name, context.range(range)))
-
-
-async def _popular_commands(
-    info: Info, range: RangeArgument = None, limit: _Limit = 10
-) -> list[PopularCommand] | None:
-    context = info.context
-    commands = await context.questions.popular_commands(context.range(range), limit=limit)
-    return [PopularCommand.of(command) for command in commands]
-
-
-async def _error_patterns(
-    info: Info, range: RangeArgument = None, error_type: _ErrorType = None, limit: _Limit = 10
-) -> list[ErrorPattern] | None:
-    context = info.context
-    patterns = await context.questions.error_patterns(
-        context.range(range), error_type=error_type, limit=limit
-    )
-    return [ErrorPattern.of(pattern) for pattern in patterns]
+    days = context.range(range)
+    return CommandStats.of(await context.questions.command_stats(name, days), days)
 
 
 async def _user_activity(
@@ -111,6 +113,8 @@ async def _time_series(
     command: _OfCommand = None,
     intent: _OfIntent = None,
     error_type: _OfErrorType = None,
+    group_by: _GroupBy = None,
+    top: _TopNames = 5,
 ) -> TimeSeries | None:
     context = info.context
     series = await context.questions.time_series(
@@ -120,8 +124,22 @@ async def _time_series(
         command=command,
         intent=intent,
         error_type=error_type,
+        group_by=group_by,
+        top=top,
     )
     return TimeSeries.of(series)
+
+
+async def _streaming(info: Info, range: RangeArgument = None) -> Streaming | None:
+    context = info.context
+    days = context.range(range)
+    return Streaming.of(days, await context.questions.streaming(days))
+
+
+async def _connections(info: Info, range: RangeArgument = None) -> Connections | None:
+    context = info.context
+    days = context.range(range)
+    return Connections.of(days, await context.questions.connections(days))
 
 
 async def _export(
@@ -157,15 +175,38 @@ class Query:
         permission_classes=[AdminOnly],
         description="Everything about one command; zeros and nulls if it never ran.",
     )
-    popular_commands: list[PopularCommand] | None = strawberry.field(
-        resolver=_popular_commands,
+    popular_commands: Connection[PopularCommand] | None = strawberry.field(
+        resolver=lists.popular_commands,
         permission_classes=[AdminOnly],
-        description="The most executed commands; ties by name.",
+        description="The commands that ran, the highest by `orderBy` first; ties by name.",
     )
-    error_patterns: list[ErrorPattern] | None = strawberry.field(
-        resolver=_error_patterns,
+    error_patterns: Connection[ErrorPattern] | None = strawberry.field(
+        resolver=lists.error_patterns,
         permission_classes=[AdminOnly],
-        description="The most frequent error patterns.",
+        description="Error patterns, the most frequent first.",
+    )
+    intents: Connection[Intent] | None = strawberry.field(
+        resolver=lists.intents,
+        permission_classes=[AdminOnly],
+        description="What messages were taken to mean, the highest by `orderBy` first.",
+    )
+    streaming: Streaming | None = strawberry.field(
+        resolver=_streaming,
+        permission_classes=[AdminOnly],
+        description="How streamed answers do: how fast they begin and come, and how they end.",
+    )
+    connections: Connections | None = strawberry.field(
+        resolver=_connections,
+        permission_classes=[AdminOnly],
+        description="How connections do: how many, for how long, and how they end.",
+    )
+    users: Connection[UserSummary] | None = strawberry.field(
+        resolver=lists.users,
+        permission_classes=[AdminOnly],
+        description=(
+            "Signed-in users with any event, the highest by `orderBy` first; nothing is kept of "
+            "each anonymous one."
+        ),
     )
     user_activity: UserActivity | None = strawberry.field(
         resolver=_user_activity,
@@ -176,8 +217,8 @@ class Query:
         resolver=_time_series,
         permission_classes=[AdminOnly],
         description=(
-            "One metric over time: by hour or day of everything, by day of one command, intent or "
-            "error type."
+            "One metric over time: by hour, day or ISO week of everything, by day or week of one "
+            "command, intent or error type, or of those that matter most."
         ),
     )
     export: Export | None = strawberry.field(

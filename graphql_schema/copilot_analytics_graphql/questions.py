@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from copilot_analytics import queries
+from copilot_analytics import queries, rankings, traffic
+from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
 from copilot_analytics.periods import DateRange
-from copilot_analytics.queries import ExportFormat, ExportSection, Interval, Metric
+from copilot_analytics.queries import (
+    ExportFormat,
+    ExportSection,
+    Interval,
+    Metric,
+    SeriesGroup,
+)
+from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
+from copilot_analytics.stores.base import Erasure
 from copilot_analytics.typing import Clock
 
 from .access import Principal
@@ -76,29 +85,133 @@ class CachedQuestions:
             "commandStats", range, (name,), lambda: self._service.command_stats(name, range)
         )
 
+    async def commands_stats(
+        self, names: tuple[str, ...], range: DateRange
+    ) -> tuple[queries.CommandStats, ...]:
+        """See `AnalyticsService.commands_stats`."""
+        return await self._ask(
+            "commandsStats",
+            range,
+            names,
+            lambda: self._service.commands_stats(names, range),
+            weight=len(names),
+        )
+
     async def popular_commands(
-        self, range: DateRange, *, limit: int
-    ) -> tuple[queries.PopularCommand, ...]:
+        self,
+        range: DateRange,
+        *,
+        order_by: CommandOrder,
+        search: str | None,
+        first: int,
+        after: Position | None,
+    ) -> Page[queries.PopularCommand]:
         """See `AnalyticsService.popular_commands`."""
         return await self._ask(
             "popularCommands",
             range,
-            (limit,),
-            lambda: self._service.popular_commands(range, limit=limit),
-            weight=limit,
+            (order_by.value, search, first, *_place(after)),
+            lambda: self._service.popular_commands(
+                range, order_by=order_by, search=search, first=first, after=after
+            ),
+            weight=first,
         )
 
     async def error_patterns(
-        self, range: DateRange, *, error_type: str | None, limit: int
-    ) -> tuple[queries.ErrorPattern, ...]:
+        self,
+        range: DateRange,
+        *,
+        error_type: str | None,
+        fingerprint: str | None,
+        search: str | None,
+        first: int,
+        after: Position | None,
+    ) -> Page[queries.ErrorPattern]:
         """See `AnalyticsService.error_patterns`."""
         return await self._ask(
             "errorPatterns",
             range,
-            (error_type, limit),
-            lambda: self._service.error_patterns(range, error_type=error_type, limit=limit),
-            weight=limit,
+            (error_type, fingerprint, search, first, *_place(after)),
+            lambda: self._service.error_patterns(
+                range,
+                error_type=error_type,
+                fingerprint=fingerprint,
+                search=search,
+                first=first,
+                after=after,
+            ),
+            weight=first,
         )
+
+    async def error_trends(
+        self, patterns: tuple[tuple[str, str], ...], range: DateRange
+    ) -> tuple[rankings.ErrorTrend, ...]:
+        """See `AnalyticsService.error_trends`."""
+        return await self._ask(
+            "errorTrends",
+            range,
+            tuple(part for pattern in patterns for part in pattern),
+            lambda: self._service.error_trends(patterns, range),
+            weight=len(patterns) * range.days,
+            compared=True,
+        )
+
+    async def intents(
+        self,
+        range: DateRange,
+        *,
+        order_by: IntentOrder,
+        search: str | None,
+        first: int,
+        after: Position | None,
+    ) -> Page[rankings.Intent]:
+        """See `AnalyticsService.intents`."""
+        return await self._ask(
+            "intents",
+            range,
+            (order_by.value, search, first, *_place(after)),
+            lambda: self._service.intents(
+                range, order_by=order_by, search=search, first=first, after=after
+            ),
+            weight=first,
+        )
+
+    async def users(
+        self,
+        range: DateRange,
+        *,
+        order_by: UserOrder,
+        search: str | None,
+        first: int,
+        after: Position | None,
+    ) -> Page[rankings.UserSummary]:
+        """See `AnalyticsService.users`."""
+        return await self._ask(
+            "users",
+            range,
+            (order_by.value, search, first, *_place(after)),
+            lambda: self._service.users(
+                range, order_by=order_by, search=search, first=first, after=after
+            ),
+            weight=first,
+        )
+
+    async def streaming(self, range: DateRange) -> traffic.Compared[traffic.Streaming]:
+        """See `AnalyticsService.streaming`."""
+        return await self._ask(
+            "streaming", range, (), lambda: self._service.streaming(range), compared=True
+        )
+
+    async def connections(self, range: DateRange) -> traffic.Compared[traffic.Connections]:
+        """See `AnalyticsService.connections`."""
+        return await self._ask(
+            "connections", range, (), lambda: self._service.connections(range), compared=True
+        )
+
+    def open_connections(self) -> int | None:
+        """See `AnalyticsService.open_connections`; good as long as what goes on today."""
+        self._freshness.limit(self._clock.now_ms() + OPEN_TTL_MS)
+        return self._service.open_connections()
 
     async def user_activity(
         self, user_id: str, range: DateRange, *, stored: bool = False
@@ -118,15 +231,19 @@ class CachedQuestions:
         range: DateRange,
         *,
         interval: Interval,
-        command: str | None,
-        intent: str | None,
-        error_type: str | None,
+        command: str | None = None,
+        intent: str | None = None,
+        error_type: str | None = None,
+        group_by: SeriesGroup | None = None,
+        top: int = 5,
     ) -> queries.TimeSeries:
         """See `AnalyticsService.time_series`."""
+        group = None if group_by is None else group_by.value
+        periods = range.days * (_HOURS if interval is Interval.HOUR else 1)
         return await self._ask(
             "timeSeries",
             range,
-            (metric.value, interval.value, command, intent, error_type),
+            (metric.value, interval.value, command, intent, error_type, group, top),
             lambda: self._service.time_series(
                 metric,
                 range,
@@ -134,8 +251,10 @@ class CachedQuestions:
                 command=command,
                 intent=intent,
                 error_type=error_type,
+                group_by=group_by,
+                top=top,
             ),
-            weight=range.days * (_HOURS if interval is Interval.HOUR else 1),
+            weight=periods * (1 if group_by is None else 1 + top),
         )
 
     async def export(
@@ -150,6 +269,39 @@ class CachedQuestions:
         self._freshness.spoil()
         return await self._service.recorder_health()
 
+    async def events(
+        self,
+        filter: EventFilter,
+        range: DateRange,
+        *,
+        first: int,
+        after: EventPosition | None,
+        stored: bool,
+    ) -> EventPage:
+        """See `AnalyticsService.events`; never cached."""
+        self._freshness.spoil()
+        return await self._service.events(filter, range, first=first, after=after, stored=stored)
+
+    async def conversation(
+        self,
+        conversation_id: str,
+        user_id: str,
+        range: DateRange,
+        *,
+        first: int,
+        after: EventPosition | None,
+        stored: bool,
+    ) -> EventPage:
+        """See `AnalyticsService.conversation`; never cached."""
+        self._freshness.spoil()
+        return await self._service.conversation(
+            conversation_id, user_id, range, first=first, after=after, stored=stored
+        )
+
+    async def erase_user(self, user_id: str) -> Erasure:
+        """See `AnalyticsService.erase_user`."""
+        return await self._service.erase_user(user_id)
+
     @property
     def cache_statistics(self) -> CacheStatistics:
         """How the cache is doing."""
@@ -159,7 +311,7 @@ class CachedQuestions:
         self,
         question: str,
         range: DateRange,
-        arguments: tuple[str | int | None, ...],
+        arguments: tuple[str | float | None, ...],
         ask: Callable[[], Awaitable[_T]],
         *,
         weight: int = 1,
@@ -189,3 +341,7 @@ class CachedQuestions:
         )
         self._freshness.limit(answer.expires_at)
         return answer.value
+
+
+def _place(position: Position | None) -> tuple[str | float | None, ...]:
+    return (None, None) if position is None else (position.value, position.name)

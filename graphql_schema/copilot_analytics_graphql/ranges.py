@@ -14,12 +14,19 @@ from copilot_analytics.periods import DateRange, day_of
 
 from .scalars import Day
 
-__all__ = ["RangeArgument", "RangeInput", "RangePreset", "asked_range", "previous_range"]
+__all__ = [
+    "RangeArgument",
+    "RangeInput",
+    "RangePreset",
+    "asked_range",
+    "previous_range",
+    "range_as_given",
+]
 
 
 @strawberry.enum(description="A range that moves with today, UTC.")
 class RangePreset(Enum):
-    """Named ranges; see `_PRESETS` for their days."""
+    """Named ranges; see `_preset_range` for their days."""
 
     TODAY = strawberry.enum_value("TODAY", description="Today so far.")
     YESTERDAY = strawberry.enum_value("YESTERDAY", description="The day before today.")
@@ -32,9 +39,15 @@ class RangePreset(Enum):
     LAST_90_DAYS = strawberry.enum_value(
         "LAST_90_DAYS", description="Today and the 89 days before it."
     )
+    THIS_MONTH = strawberry.enum_value(
+        "THIS_MONTH", description="From the first day of this calendar month to today."
+    )
+    LAST_MONTH = strawberry.enum_value(
+        "LAST_MONTH", description="The calendar month before this one, all of it."
+    )
 
 
-_PRESETS: Mapping[RangePreset, tuple[int, int]] = {
+_LAST_DAYS: Mapping[RangePreset, tuple[int, int]] = {
     RangePreset.TODAY: (1, 0),
     RangePreset.YESTERDAY: (1, 1),
     RangePreset.LAST_7_DAYS: (7, 0),
@@ -42,6 +55,8 @@ _PRESETS: Mapping[RangePreset, tuple[int, int]] = {
     RangePreset.LAST_90_DAYS: (90, 0),
 }
 """How many days each has, and how many days ago the last of them was."""
+
+_DAY = dt.timedelta(days=1)
 
 
 @strawberry.input(
@@ -83,9 +98,30 @@ def asked_range(asked: RangeInput | None, now_ms: int) -> DateRange:
         raise QuestionError(
             "preset", asked.preset.name, "it came with dates; give a preset or dates, not both"
         )
-    days, ago = _PRESETS[asked.preset]
-    end = dt.date.fromisoformat(day_of(now_ms)) - dt.timedelta(days=ago)
-    return DateRange(end - dt.timedelta(days=days - 1), end)
+    return _preset_range(asked.preset, dt.date.fromisoformat(day_of(now_ms)))
+
+
+def _preset_range(preset: RangePreset, today: dt.date) -> DateRange:
+    month = today.replace(day=1)
+    if preset is RangePreset.THIS_MONTH:
+        return DateRange(month, today)
+    if preset is RangePreset.LAST_MONTH:
+        last = month - _DAY
+        return DateRange(last.replace(day=1), last)
+    days, ago = _LAST_DAYS[preset]
+    end = today - ago * _DAY
+    return DateRange(end - (days - 1) * _DAY, end)
+
+
+def range_as_given(asked: RangeInput | None) -> tuple[str | None, ...]:
+    """Return what tells one range that a client gives from another, midnight or not."""
+    if asked is None:
+        return ()
+    return (
+        None if asked.start is None else asked.start.isoformat(),
+        None if asked.end is None else asked.end.isoformat(),
+        None if asked.preset is None else asked.preset.name,
+    )
 
 
 def previous_range(range: DateRange) -> DateRange | None:

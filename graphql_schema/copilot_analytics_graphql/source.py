@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from copilot_analytics import queries
+from copilot_analytics import queries, rankings, traffic
+from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
 from copilot_analytics.periods import DateRange
-from copilot_analytics.queries import ExportFormat, ExportSection, Interval, Metric
+from copilot_analytics.queries import (
+    ExportFormat,
+    ExportSection,
+    Interval,
+    Metric,
+    SeriesGroup,
+)
+from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
+from copilot_analytics.stores.base import Erasure
 from copilot_analytics.typing import Clock
 
 __all__ = ["Service", "Source"]
@@ -23,16 +33,77 @@ class Service(Protocol):
         """Return everything about one command."""
         ...
 
+    async def commands_stats(
+        self, names: Sequence[str], range: DateRange
+    ) -> tuple[queries.CommandStats, ...]:
+        """Return everything about some commands."""
+        ...
+
     async def popular_commands(
-        self, range: DateRange, *, limit: int = 10
-    ) -> tuple[queries.PopularCommand, ...]:
-        """Return the most executed commands."""
+        self,
+        range: DateRange,
+        *,
+        order_by: CommandOrder = CommandOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[queries.PopularCommand]:
+        """Return commands, the highest by a figure first."""
         ...
 
     async def error_patterns(
-        self, range: DateRange, *, error_type: str | None = None, limit: int = 10
-    ) -> tuple[queries.ErrorPattern, ...]:
-        """Return the most frequent error patterns."""
+        self,
+        range: DateRange,
+        *,
+        error_type: str | None = None,
+        fingerprint: str | None = None,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[queries.ErrorPattern]:
+        """Return error patterns, the most frequent first."""
+        ...
+
+    async def error_trends(
+        self, patterns: Sequence[tuple[str, str]], range: DateRange
+    ) -> tuple[rankings.ErrorTrend, ...]:
+        """Return how error patterns develop, by fingerprint and type."""
+        ...
+
+    async def intents(
+        self,
+        range: DateRange,
+        *,
+        order_by: IntentOrder = IntentOrder.COUNT,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[rankings.Intent]:
+        """Return intents, the highest by a figure first."""
+        ...
+
+    async def users(
+        self,
+        range: DateRange,
+        *,
+        order_by: UserOrder = UserOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[rankings.UserSummary]:
+        """Return users, the highest by a figure first."""
+        ...
+
+    async def streaming(self, range: DateRange) -> traffic.Compared[traffic.Streaming]:
+        """Return what streamed answers did."""
+        ...
+
+    async def connections(self, range: DateRange) -> traffic.Compared[traffic.Connections]:
+        """Return what connections did."""
+        ...
+
+    def open_connections(self) -> int | None:
+        """Return how many sockets this process tracks now; None where it never tracked any."""
         ...
 
     async def user_activity(
@@ -50,6 +121,8 @@ class Service(Protocol):
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        group_by: SeriesGroup | None = None,
+        top: int = 5,
     ) -> queries.TimeSeries:
         """Return one metric over time."""
         ...
@@ -58,6 +131,35 @@ class Service(Protocol):
         self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
     ) -> queries.Export:
         """Return a file."""
+        ...
+
+    async def events(
+        self,
+        filter: EventFilter,
+        range: DateRange,
+        *,
+        first: int = 50,
+        after: EventPosition | None = None,
+        stored: bool = False,
+    ) -> EventPage:
+        """Return single events, newest first."""
+        ...
+
+    async def conversation(
+        self,
+        conversation_id: str,
+        user_id: str,
+        range: DateRange,
+        *,
+        first: int = 200,
+        after: EventPosition | None = None,
+        stored: bool = False,
+    ) -> EventPage:
+        """Return what happened in a user's conversation, oldest first."""
+        ...
+
+    async def erase_user(self, user_id: str) -> Erasure:
+        """Remove a user."""
         ...
 
     async def recorder_health(self) -> queries.RecorderHealth:

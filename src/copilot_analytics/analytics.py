@@ -24,7 +24,7 @@ from .protocols import FrameAdapter, adapter_named
 from .recorder import Recorder
 from .service import AnalyticsService
 from .stores import Store, open_store
-from .tracking import ConnectionTracker, TrackingOptions
+from .tracking import ConnectionTracker, OpenConnections, TrackingOptions
 from .typing import Clock, SystemClock
 from .writer import Writer
 
@@ -89,6 +89,7 @@ class Analytics:
         self._adapter = adapter_named(self.config.adapter)
         self._pseudonymiser = Pseudonymiser(self.config.pseudonymise_key)
         self._reconnects = ReconnectDetector()
+        self._open_connections = OpenConnections()
         self._tracking = TrackingOptions(trust_client_identity=self.config.trust_client_identity)
         # Of frames that told nothing and should have.
         self._skipped: Counter[str] = Counter()
@@ -117,6 +118,7 @@ class Analytics:
             clock=self.clock,
             guard=self.guard,
             stored_user_id=self._pseudonymiser.stored,
+            open_connections=self._open_connections,
             rollup_retention_days=self.config.rollup_retention_days,
             measurements=measurements,
         )
@@ -172,6 +174,7 @@ class Analytics:
             stored_user_id=self.stored_user_id,
             options=self._tracking,
             reconnects=self._reconnects,
+            open_connections=self._open_connections,
             guard=self.guard,
             skipped=self._skipped,
         )

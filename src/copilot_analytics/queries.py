@@ -29,6 +29,8 @@ __all__ = [
     "Metric",
     "PopularCommand",
     "RecorderHealth",
+    "SeriesGroup",
+    "SeriesPart",
     "Summary",
     "TimeSeries",
     "UserActivity",
@@ -44,32 +46,56 @@ class Interval(StrEnum):
 
     HOUR = "HOUR"
     DAY = "DAY"
+    WEEK = "WEEK"
+    """An ISO week, Monday to Sunday, UTC."""
 
 
 class Metric(StrEnum):
-    """What a time series counts."""
+    """What a time series shows."""
 
     EVENTS = "EVENTS"
+    ACTIVE_USERS = "ACTIVE_USERS"
     MESSAGES = "MESSAGES"
     EXECUTIONS = "EXECUTIONS"
+    SUCCESSES = "SUCCESSES"
     FAILURES = "FAILURES"
+    SUCCESS_RATE = "SUCCESS_RATE"
+    AVERAGE_EXECUTION_MS = "AVERAGE_EXECUTION_MS"
+    P50_EXECUTION_MS = "P50_EXECUTION_MS"
+    P95_EXECUTION_MS = "P95_EXECUTION_MS"
+    P99_EXECUTION_MS = "P99_EXECUTION_MS"
     ERRORS = "ERRORS"
     INTENTS = "INTENTS"
     CLARIFICATIONS = "CLARIFICATIONS"
+    CLARIFICATION_RATE = "CLARIFICATION_RATE"
     CONNECTIONS = "CONNECTIONS"
     DISCONNECTIONS = "DISCONNECTIONS"
     ANONYMOUS_CONNECTIONS = "ANONYMOUS_CONNECTIONS"
     RECONNECTS = "RECONNECTS"
+    AVERAGE_CONNECTION_MS = "AVERAGE_CONNECTION_MS"
+    STREAMS = "STREAMS"
     STREAMS_STARTED = "STREAMS_STARTED"
     STREAMS_COMPLETED = "STREAMS_COMPLETED"
     STREAMS_INTERRUPTED = "STREAMS_INTERRUPTED"
+    INTERRUPTION_RATE = "INTERRUPTION_RATE"
+    AVERAGE_TTFT_MS = "AVERAGE_TTFT_MS"
+    P50_TTFT_MS = "P50_TTFT_MS"
+    P95_TTFT_MS = "P95_TTFT_MS"
+    P99_TTFT_MS = "P99_TTFT_MS"
+    AVERAGE_STREAM_MS = "AVERAGE_STREAM_MS"
+    TOKENS = "TOKENS"
+    TOKENS_PER_SECOND = "TOKENS_PER_SECOND"
     MULTI_STEPS_STARTED = "MULTI_STEPS_STARTED"
     MULTI_STEPS_COMPLETED = "MULTI_STEPS_COMPLETED"
     MULTI_STEPS_FAILED = "MULTI_STEPS_FAILED"
-    TOKENS = "TOKENS"
-    AVERAGE_EXECUTION_MS = "AVERAGE_EXECUTION_MS"
-    AVERAGE_TTFT_MS = "AVERAGE_TTFT_MS"
-    SUCCESS_RATE = "SUCCESS_RATE"
+
+
+class SeriesGroup(StrEnum):
+    """What a time series is split by."""
+
+    COMMAND = "COMMAND"
+    INTENT = "INTENT"
+    ERROR_TYPE = "ERROR_TYPE"
 
 
 class ExportFormat(StrEnum):
@@ -207,11 +233,13 @@ class Summary:
         previous: those of the range of equal length before it; None when any of its days lies
             before rollup retention.
         errors_by_type: this range's errors, most frequent first.
+        previous_errors_by_type: the previous range's, likewise; None as `previous`.
     """
 
     totals: ActivityTotals
     previous: ActivityTotals | None
     errors_by_type: tuple[ErrorTypeCount, ...]
+    previous_errors_by_type: tuple[ErrorTypeCount, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +297,7 @@ class ErrorPattern:
     """Errors of one type and one normalised message.
 
     Attributes:
-        fingerprint: its id.
+        fingerprint: its id among the errors of its type.
         error_type: the errors' type.
         message: their normalised message.
         count: how many in the range.
@@ -331,20 +359,32 @@ class UserActivity:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesPart:
+    """The part of a time series that one command, intent or error type has; see `TimeSeries`."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TimeSeries:
     """One metric over time, in columns; every period of the range is present.
 
     Attributes:
-        metric: what is counted.
+        metric: what is shown.
         interval: the periods' width.
-        at: each period's start, epoch ms.
-        values: 0 where nothing was counted; None where a rate or average has no samples.
+        at: each period's start, epoch ms; a week's is its Monday, also where the range begins
+            later in it.
+        values: 0 where nothing was counted; None where a rate, average or percentile has no
+            samples.
+        parts: the same for the most frequent names, where it is split by them.
     """
 
     metric: Metric
     interval: Interval
     at: tuple[int, ...]
     values: tuple[float | None, ...]
+    parts: tuple[SeriesPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -23,10 +23,22 @@ from .queries import (
     Interval,
     Metric,
     PopularCommand,
+    SeriesGroup,
     TimeSeries,
     UserActivity,
 )
+from .rankings import (
+    CommandOrder,
+    ErrorTrend,
+    Intent,
+    IntentOrder,
+    Page,
+    Position,
+    UserOrder,
+    UserSummary,
+)
 from .stores.base import Store
+from .traffic import Compared, Connections, Streaming
 from .typing import Clock
 
 __all__ = ["Questions"]
@@ -89,18 +101,102 @@ class Questions:
         """See `Answers.command_stats`."""
         return await self._ask(self._answers.command_stats, name, range)
 
+    async def commands_stats(
+        self, names: Sequence[str], range: DateRange
+    ) -> tuple[CommandStats, ...]:
+        """See `Answers.commands_stats`."""
+        return await self._ask(self._answers.commands_stats, names, range)
+
     async def popular_commands(
-        self, range: DateRange, *, limit: int = 10
-    ) -> tuple[PopularCommand, ...]:
+        self,
+        range: DateRange,
+        *,
+        order_by: CommandOrder = CommandOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[PopularCommand]:
         """See `Answers.popular_commands`."""
-        return await self._ask(self._answers.popular_commands, range, limit=limit)
+        return await self._ask(
+            self._answers.popular_commands,
+            range,
+            order_by=order_by,
+            search=search,
+            first=first,
+            after=after,
+        )
 
     async def error_patterns(
-        self, range: DateRange, *, error_type: str | None = None, limit: int = 10
-    ) -> tuple[ErrorPattern, ...]:
+        self,
+        range: DateRange,
+        *,
+        error_type: str | None = None,
+        fingerprint: str | None = None,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[ErrorPattern]:
         """See `Answers.error_patterns`."""
         return await self._ask(
-            self._answers.error_patterns, range, error_type=error_type, limit=limit
+            self._answers.error_patterns,
+            range,
+            error_type=error_type,
+            fingerprint=fingerprint,
+            search=search,
+            first=first,
+            after=after,
+        )
+
+    async def error_trends(
+        self, patterns: Sequence[tuple[str, str]], range: DateRange
+    ) -> tuple[ErrorTrend, ...]:
+        """See `Answers.error_trends`."""
+        return await self._ask(self._answers.error_trends, patterns, range)
+
+    async def intents(
+        self,
+        range: DateRange,
+        *,
+        order_by: IntentOrder = IntentOrder.COUNT,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[Intent]:
+        """See `Answers.intents`."""
+        return await self._ask(
+            self._answers.intents, range, order_by=order_by, search=search, first=first, after=after
+        )
+
+    async def streaming(self, range: DateRange) -> Compared[Streaming]:
+        """See `Answers.streaming`."""
+        return await self._ask(self._answers.streaming, range)
+
+    async def connections(self, range: DateRange) -> Compared[Connections]:
+        """See `Answers.connections`."""
+        return await self._ask(self._answers.connections, range)
+
+    async def users(
+        self,
+        range: DateRange,
+        *,
+        order_by: UserOrder = UserOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[UserSummary]:
+        """Return users; see `Answers.users`.
+
+        What is searched for is also taken for a whole id as the application knows it, which finds
+        the user where stored ids are pseudonyms.
+        """
+        return await self._ask(
+            self._answers.users,
+            range,
+            order_by=order_by,
+            search=search,
+            stored_id=self._stored_user_id(search) if search else None,
+            first=first,
+            after=after,
         )
 
     async def user_activity(
@@ -123,6 +219,8 @@ class Questions:
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        group_by: SeriesGroup | None = None,
+        top: int = 5,
     ) -> TimeSeries:
         """See `Answers.time_series`."""
         return await self._ask(
@@ -133,6 +231,8 @@ class Questions:
             command=command,
             intent=intent,
             error_type=error_type,
+            group_by=group_by,
+            top=top,
         )
 
     async def export(

@@ -8,23 +8,34 @@ from types import MappingProxyType
 
 from .errors import QuestionError
 from .events import EventType
-from .queries import Metric
-from .rollups import ACTIVITY, RollupKind
+from .histogram import quantile
+from .queries import Metric, SeriesGroup
+from .rollups import ACTIVITY, DISTINCT_KINDS, RollupKind
 
-__all__ = ["METRICS", "Subject", "column"]
+__all__ = ["GROUPS", "METRICS", "Subject", "Value", "column", "metrics_of", "weight"]
 
-_Value = Callable[[Mapping[str, int]], float | None]
+Value = Callable[[Mapping[str, int]], float | None]
+"""Reads a metric from a rollup's counters."""
+
+GROUPS: Mapping[SeriesGroup, RollupKind] = MappingProxyType(
+    {
+        SeriesGroup.COMMAND: RollupKind.COMMAND,
+        SeriesGroup.INTENT: RollupKind.INTENT,
+        SeriesGroup.ERROR_TYPE: RollupKind.ERROR,
+    }
+)
+"""The kind of rollup whose dimensions a series is split by."""
 
 
-def _counter(name: str) -> _Value:
+def _counter(name: str) -> Value:
     return lambda counters: counters.get(name, 0)
 
 
-def _family(prefix: str) -> _Value:
+def _family(prefix: str) -> Value:
     return lambda counters: sum(n for name, n in counters.items() if name.startswith(prefix))
 
 
-def _mean_ms(name: str) -> _Value:
+def _mean_ms(name: str) -> Value:
     def value(counters: Mapping[str, int]) -> float | None:
         samples = counters.get(f"{name}_samples", 0)
         return counters.get(f"{name}_us", 0) / samples / 1000 if samples else None
@@ -32,19 +43,52 @@ def _mean_ms(name: str) -> _Value:
     return value
 
 
+def _percentile(q: float, prefix: str) -> Value:
+    cut = len(prefix)
+
+    def value(counters: Mapping[str, int]) -> float | None:
+        buckets = {
+            int(name[cut:]): n for name, n in counters.items() if n and name.startswith(prefix)
+        }
+        return quantile(buckets, q)
+
+    return value
+
+
+def _rate(part: str, whole: str) -> Value:
+    def value(counters: Mapping[str, int]) -> float | None:
+        total = counters.get(whole, 0)
+        return counters.get(part, 0) / total if total else None
+
+    return value
+
+
+def _successes(counters: Mapping[str, int]) -> int:
+    return counters.get("executions", 0) - counters.get("failures", 0)
+
+
 def _success_rate(counters: Mapping[str, int]) -> float | None:
     executions = counters.get("executions", 0)
-    return (executions - counters.get("failures", 0)) / executions if executions else None
+    return _successes(counters) / executions if executions else None
 
 
-_EXECUTIONS: Mapping[Metric, _Value] = {
+def _tokens_per_second(counters: Mapping[str, int]) -> float | None:
+    taken_us = counters.get("token_us", 0)
+    return counters.get("tokens", 0) * 1e6 / taken_us if taken_us else None
+
+
+_EXECUTIONS: Mapping[Metric, Value] = {
     Metric.EXECUTIONS: _counter("executions"),
+    Metric.SUCCESSES: _successes,
     Metric.FAILURES: _counter("failures"),
-    Metric.AVERAGE_EXECUTION_MS: _mean_ms("execution"),
     Metric.SUCCESS_RATE: _success_rate,
+    Metric.AVERAGE_EXECUTION_MS: _mean_ms("execution"),
+    Metric.P50_EXECUTION_MS: _percentile(0.5, "x."),
+    Metric.P95_EXECUTION_MS: _percentile(0.95, "x."),
+    Metric.P99_EXECUTION_MS: _percentile(0.99, "x."),
 }
 
-METRICS: Mapping[RollupKind, Mapping[Metric, _Value]] = MappingProxyType(
+METRICS: Mapping[RollupKind, Mapping[Metric, Value]] = MappingProxyType(
     {
         RollupKind.ACTIVITY: {
             **_EXECUTIONS,
@@ -53,30 +97,54 @@ METRICS: Mapping[RollupKind, Mapping[Metric, _Value]] = MappingProxyType(
             Metric.ERRORS: _counter("errors"),
             Metric.INTENTS: _counter(f"e.{EventType.INTENT_CLASSIFIED}"),
             Metric.CLARIFICATIONS: _counter("clarifications"),
+            Metric.CLARIFICATION_RATE: _rate("clarifications", "messages"),
             Metric.CONNECTIONS: _counter("connections"),
             Metric.DISCONNECTIONS: _counter(f"e.{EventType.WEBSOCKET_DISCONNECTED}"),
             Metric.ANONYMOUS_CONNECTIONS: _counter("anonymous_connections"),
             Metric.RECONNECTS: _counter("reconnects"),
+            Metric.AVERAGE_CONNECTION_MS: _mean_ms("connection"),
+            Metric.STREAMS: _counter("streams"),
             Metric.STREAMS_STARTED: _counter(f"e.{EventType.STREAMING_STARTED}"),
             Metric.STREAMS_COMPLETED: _counter(f"e.{EventType.STREAMING_COMPLETED}"),
             Metric.STREAMS_INTERRUPTED: _counter(f"e.{EventType.STREAMING_INTERRUPTED}"),
+            Metric.INTERRUPTION_RATE: _rate(f"e.{EventType.STREAMING_INTERRUPTED}", "streams"),
+            Metric.AVERAGE_TTFT_MS: _mean_ms("ttft"),
+            Metric.P50_TTFT_MS: _percentile(0.5, "t."),
+            Metric.P95_TTFT_MS: _percentile(0.95, "t."),
+            Metric.P99_TTFT_MS: _percentile(0.99, "t."),
+            Metric.AVERAGE_STREAM_MS: _mean_ms("stream"),
+            Metric.TOKENS: _counter("tokens"),
+            Metric.TOKENS_PER_SECOND: _tokens_per_second,
             Metric.MULTI_STEPS_STARTED: _counter(f"e.{EventType.MULTI_STEP_STARTED}"),
             Metric.MULTI_STEPS_COMPLETED: _counter(f"e.{EventType.MULTI_STEP_COMPLETED}"),
             Metric.MULTI_STEPS_FAILED: _counter(f"e.{EventType.MULTI_STEP_FAILED}"),
-            Metric.TOKENS: _counter("tokens"),
-            Metric.AVERAGE_TTFT_MS: _mean_ms("ttft"),
         },
         RollupKind.COMMAND: {**_EXECUTIONS, Metric.ERRORS: _family("error.")},
         RollupKind.INTENT: {
             Metric.INTENTS: _counter("count"),
             Metric.CLARIFICATIONS: _counter("clarifications"),
+            Metric.CLARIFICATION_RATE: _rate("clarifications", "count"),
             Metric.EXECUTIONS: _family("command."),
             Metric.FAILURES: _counter("failures"),
         },
         RollupKind.ERROR: {Metric.ERRORS: _counter("count")},
     }
 )
-"""How each metric is read from a rollup's counters, by what the series is of."""
+"""How each metric is read from a rollup's counters, by what the series is of.
+
+`Metric.ACTIVE_USERS` is not: distinct users are kept apart, for the kinds in `DISTINCT_KINDS`.
+"""
+
+_WEIGHTS: Mapping[RollupKind, tuple[str, Mapping[Metric, str]]] = {
+    RollupKind.COMMAND: ("executions", {Metric.FAILURES: "failures"}),
+    RollupKind.INTENT: (
+        "count",
+        {Metric.CLARIFICATIONS: "clarifications", Metric.FAILURES: "failures"},
+    ),
+    RollupKind.ERROR: ("count", {}),
+}
+"""The headline counter by which the names that a series is split by are ranked: that of the metric
+where there is one, else that of how often they occur at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +179,29 @@ class Subject:
         return cls(named[0][0], named[0][2]) if named else cls(RollupKind.ACTIVITY, ACTIVITY)
 
 
-def column(metric: Metric, subject: Subject) -> _Value:
-    """Return how to read a metric from the counters of the subject's rollups.
+def metrics_of(kind: RollupKind) -> tuple[Metric, ...]:
+    """Return the metrics that are kept for a kind of rollup."""
+    users = (Metric.ACTIVE_USERS,) if kind in DISTINCT_KINDS else ()
+    return (*METRICS[kind], *users)
+
+
+def column(metric: Metric, kind: RollupKind) -> Value | None:
+    """Return how to read a metric from rollups of a kind; None for `ACTIVE_USERS`.
 
     Raises:
-        QuestionError: it is not kept for that kind of subject; the error lists what is.
+        QuestionError: it is not kept for that kind; the error lists what is.
     """
-    kept = METRICS[subject.kind]
+    kept = metrics_of(kind)
     if metric not in kept:
         raise QuestionError(
             "metric",
             metric.value,
-            f"for one {subject.kind.value} ask for one of {', '.join(m.value for m in kept)}",
+            f"for one {kind.value} ask for one of {', '.join(m.value for m in kept)}",
         )
-    return kept[metric]
+    return METRICS[kind].get(metric)
+
+
+def weight(metric: Metric, kind: RollupKind) -> str:
+    """Return the headline counter that tells which of a kind's names matter most to a metric."""
+    usual, special = _WEIGHTS[kind]
+    return special.get(metric, usual)

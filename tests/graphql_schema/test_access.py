@@ -32,8 +32,8 @@ from copilot_analytics_graphql import (
 QUESTIONS = {
     "dashboard": "{ dashboard { range { days } } }",
     "commandStats": '{ commandStats(name: "add-supplier") { executions } }',
-    "popularCommands": "{ popularCommands { name } }",
-    "errorPatterns": "{ errorPatterns { count } }",
+    "popularCommands": "{ popularCommands { totalCount } }",
+    "errorPatterns": "{ errorPatterns { totalCount } }",
     "timeSeries": "{ timeSeries(metric: EVENTS) { values } }",
     "export": "{ export(format: JSON) { content } }",
     "recorderHealth": "{ recorderHealth { running } }",

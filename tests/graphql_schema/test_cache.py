@@ -264,7 +264,7 @@ def test_closed_ranges_are_read_once_in_five_minutes(endpoint: Any) -> None:
                 # Under another name each time: the response as a whole is not held.
                 await served.data(
                     f"query Q{number} {{ popularCommands"
-                    '(range: {start: "2025-05-01", end: "2025-05-10"}) { name } }'
+                    '(range: {start: "2025-05-01", end: "2025-05-10"}) { totalCount } }'
                 )
                 health = await served.data("{ recorderHealth { cache { hits misses joined } } }")
                 seen.append(health["recorderHealth"]["cache"])
@@ -292,7 +292,10 @@ def test_many_queries_cost_one_read(endpoint: Any) -> None:
 
             served.analytics.service.popular_commands = count
             await asyncio.gather(
-                *(served.data(f"query Q{n} {{ popularCommands {{ name }} }}") for n in range(30))
+                *(
+                    served.data(f"query Q{n} {{ popularCommands {{ totalCount }} }}")
+                    for n in range(30)
+                )
             )
             return reads
 
@@ -303,7 +306,9 @@ def test_a_mistake_is_not_remembered(endpoint: Any) -> None:
     async def ask() -> None:
         async with endpoint() as served:
             for limit in (0, 0, 10**9):
-                error = await served.error(f"{{ popularCommands(limit: {limit}) {{ name }} }}")
-                assert error["extensions"]["argument"] == "limit"
+                error = await served.error(
+                    f"{{ popularCommands(first: {limit}) {{ totalCount }} }}"
+                )
+                assert error["extensions"]["argument"] == "first"
 
     asyncio.run(ask())

@@ -24,7 +24,7 @@ def ask_a_failing_store(endpoint: Any, error: Exception) -> dict[str, Any]:
                 raise error
 
             served.analytics.service.popular_commands = fail
-            answer: dict[str, Any] = await served.error("{ popularCommands { name } }")
+            answer: dict[str, Any] = await served.error("{ popularCommands { totalCount } }")
             return answer
 
     return asyncio.run(ask())

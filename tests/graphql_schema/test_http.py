@@ -89,13 +89,14 @@ def test_malformed_bodies_are_400_with_what_to_send(
     ("query", "status"),
     [
         ("{ __typename }", 200),
-        ("{ popularCommands(limit: 0) { name } }", 200),
+        ("{ popularCommands(first: 0) { totalCount } }", 200),
         ("{", 400),
         ("{ nope }", 400),
         ("{ dashboard }", 400),
         ("", 400),
-        ("query($a: Int!) { popularCommands(limit: $a) { name } }", 400),
-        ("mutation { __typename }", 400),
+        ("query($a: Int!) { popularCommands(first: $a) { totalCount } }", 400),
+        ("mutation { __typename }", 200),
+        ("subscription { __typename }", 400),
         ("{" + " __typename" * 11 + "}", 400),
     ],
 )
@@ -247,8 +248,9 @@ def mutations(seed: int, count: int) -> Iterable[bytes]:
     chance = random.Random(seed)
     good = json.dumps(
         {
-            "query": "query A($n: Int! = 3) { a: popularCommands(limit: $n, range: {start: "
-            '"2025-01-01"}) { ...F } } fragment F on PopularCommand { name @include(if: true) }',
+            "query": "query A($n: Int! = 3) { a: popularCommands(first: $n, range: {start: "
+            '"2025-01-01"}) { edges { node { ...F } } } } '
+            "fragment F on PopularCommand { name @include(if: true) }",
             "variables": {"n": 4, "x": [1, {"y": None}]},
             "operationName": "A",
         }
@@ -328,7 +330,7 @@ def test_an_operation_that_takes_too_long_is_given_up(endpoint: Any) -> None:
 
             served.analytics.service.popular_commands = hang
             response: httpx.Response = await served.post(
-                json={"query": "{ popularCommands { name } }"}
+                json={"query": "{ popularCommands { totalCount } }"}
             )
             return response
 

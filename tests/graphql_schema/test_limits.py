@@ -79,11 +79,12 @@ NESTED_FIELDS = " ".join(
         pytest.param("{ ...F0 } " + CHAIN, "too many levels", id="chain of fragments"),
         pytest.param("{ a } " + CHAIN, "too many levels", id="unused chain of fragments"),
         pytest.param(
-            "{ popularCommands(limit: 1000) { name executions successes failures successRate "
-            "averageMs } b: popularCommands(limit: 1000) { name executions successes failures "
-            "successRate averageMs } c: popularCommands(limit: 1000) { name executions successes "
-            "failures successRate averageMs } d: errorPatterns(limit: 1000) { message count } }",
-            "would cost 20,2",
+            "{ popularCommands(first: 1000) { ...P } b: popularCommands(first: 1000) { ...P } "
+            "c: popularCommands(first: 1000) { ...P } "
+            "d: errorPatterns(first: 1000) { edges { node { message count } } } } fragment P on "
+            "PopularCommandConnection { edges { node { name executions failures successes "
+            "successRate averageMs lastExecuted } } }",
+            "would cost 27,2",
             id="cost",
         ),
     ],
@@ -136,15 +137,24 @@ def test_exponential_fields_are_counted_as_often_as_they_would_run() -> None:
         ("{ __typename }", {}, 1),
         ("{ recorderHealth { running } }", {}, 52),
         ("{ recorderHealth { errors { name count } } }", {}, 50 + 1 + 1 + 20 * 2),
-        ("{ popularCommands { name } }", {}, 50 + 1 + 10),
-        ("{ popularCommands(limit: 7) { name lastExecuted } }", {}, 50 + 1 + 7 * 2),
-        ("query($n: Int!) { popularCommands(limit: $n) { name } }", {"n": 300}, 50 + 1 + 300),
-        ("query($n: Int! = 40) { popularCommands(limit: $n) { name } }", {}, 50 + 1 + 40),
-        ("query($n: Int! = 40) { popularCommands(limit: $n) { name } }", {"n": 2}, 50 + 1 + 2),
-        ("{ popularCommands(limit: 999999999) { name } }", {}, 50 + 1 + 1000),
-        ("{ popularCommands(limit: -5) { name } }", {}, 50 + 1 + 1),
-        ("{ errorPatterns(limit: 3) { affectedUserIds } }", {}, 50 + 1 + 3 * 101),
+        ("{ popularCommands { edges { node { name } } } }", {}, 52 + 10 * 2),
+        ("{ popularCommands(first: 7) { edges { node { name lastExecuted } } } }", {}, 52 + 7 * 3),
+        ("query($n: Int!) { users(first: $n) { edges { cursor } } }", {"n": 300}, 52 + 300),
+        ("query($n: Int! = 40) { users(first: $n) { edges { cursor } } }", {}, 52 + 40),
+        ("query($n: Int! = 40) { users(first: $n) { edges { cursor } } }", {"n": 2}, 52 + 2),
+        ("{ popularCommands(first: 999999999) { edges { node { name } } } }", {}, 52 + 1000 * 2),
+        ("{ popularCommands(first: -5) { edges { node { name } } } }", {}, 52 + 2),
+        ("{ errorPatterns(first: 3) { edges { node { affectedUserIds } } } }", {}, 52 + 3 * 102),
         ("{ dashboard(top: 9) { topCommands { name } } }", {}, 50 + 1 + 1 + 9),
+        ("{ dashboard(top: 9) { topErrors { trend { daily { at } } } } }", {},
+         52 + 9 * (10 + 1 + 1 + 30)),
+        ("{ popularCommands(first: 9) { edges { node { stats { series { values } } } } } }", {},
+         52 + 9 * (1 + 10 + 50 + 1 + 30)),
+        ('{ commandStats(name: "a", range: {preset: TODAY}) { series { at } } }', {}, 51 + 50 + 2),
+        ("{ timeSeries(metric: EVENTS, groupBy: INTENT, top: 3) { parts { name values } } }", {},
+         51 + 1 + 3 * (1 + 1 + 30)),
+        ("{ intents(first: 4) { edges { node { commands { name } confidence { bins } } } } }", {},
+         52 + 4 * (1 + 1 + 20 + 1 + 1 + 20)),
         ("{ dashboard { summary { events { type } } } }", {}, 50 + 1 + 1 + 1 + 14),
         ("{ userActivity { days { day } } }", {}, 50 + 1 + 1 + 30),
         (
@@ -164,9 +174,9 @@ def test_exponential_fields_are_counted_as_often_as_they_would_run() -> None:
         ),
         ("{ timeSeries(metric: EVENTS, interval: HOUR) { at } }", {}, 50 + 1 + 1 + 720),
         ("{ timeSeries(metric: EVENTS) { at values } }", {}, 50 + 1 + 2 * (1 + 30)),
-        ("{ ...F } fragment F on Query { popularCommands(limit: 5) { name } }", {}, 50 + 1 + 5),
-        ("{ ... { popularCommands(limit: 5) { name } } }", {}, 50 + 1 + 5),
-        ("{ ... on Query { popularCommands(limit: 5) { name } } }", {}, 50 + 1 + 5),
+        ("{ ...F } fragment F on Query { users(first: 5) { edges { cursor } } }", {}, 52 + 5),
+        ("{ ... { popularCommands(first: 5) { edges { node { name } } } } }", {}, 52 + 5 * 2),
+        ("{ ... on Query { users(first: 5) { edges { cursor } } } }", {}, 52 + 5),
         ("{ a: recorderHealth { ...H } b: recorderHealth { ...H } } "
          "fragment H on RecorderHealth { running accepted }", {}, 2 * 53),
     ],

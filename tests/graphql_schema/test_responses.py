@@ -15,8 +15,8 @@ from copilot_analytics_graphql.requests import GraphQLRequest
 from copilot_analytics_graphql.responses import Freshness, Outcome, ResponseCache, ResponseKey
 
 KEY = ResponseKey("{ a }", None, b"{}", None)
-POPULAR = "{ popularCommands { name executions } }"
-CLOSED = '{ popularCommands(range: {start: "2025-05-01", end: "2025-05-10"}) { name } }'
+POPULAR = "{ popularCommands { totalCount edges { node { executions } } } }"
+CLOSED = '{ popularCommands(range: {start: "2025-05-01", end: "2025-05-10"}) { totalCount } }'
 
 
 class Responding:
@@ -190,8 +190,8 @@ def test_what_is_about_now_and_what_failed_is_not_held(endpoint: Any) -> None:
     async def ask() -> dict[str, int]:
         async with endpoint() as served:
             for _ in range(2):
-                await served.data("{ recorderHealth { accepted } popularCommands { name } }")
-                await served.error("{ popularCommands(limit: 0) { name } }")
+                await served.data("{ recorderHealth { accepted } popularCommands { totalCount } }")
+                await served.error("{ popularCommands(first: 0) { totalCount } }")
             return await _responses(served)
 
     counters = asyncio.run(ask())

@@ -14,6 +14,8 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from copilot_analytics.queries import PopularCommand
+from copilot_analytics.rankings import Page
 from copilot_analytics_graphql import Credentials, Principal
 
 INIT = {"type": "connection_init"}
@@ -41,7 +43,9 @@ def test_a_real_client_is_answered_on_every_server(endpoint: Any, ws: str) -> No
                 with pytest.raises(TransportQueryError, match="Cannot query field 'nope'"):
                     await session.execute(GraphQLRequest("{ nope }"))
                 with pytest.raises(TransportQueryError, match="give a number from 1 to 1000"):
-                    await session.execute(GraphQLRequest("{ popularCommands(limit: 0) { name } }"))
+                    await session.execute(
+                        GraphQLRequest("{ popularCommands(first: 0) { totalCount } }")
+                    )
             assert await served.close_code(INIT, "nonsense") == 4400
 
     asyncio.run(ask())
@@ -248,15 +252,15 @@ def test_a_client_that_leaves_takes_its_operations_with_it(
         async with endpoint(events=False) as served:
             began, answered = asyncio.Event(), asyncio.Event()
 
-            async def wait(*args: object, **options: object) -> tuple[()]:
+            async def wait(*args: object, **options: object) -> Page[PopularCommand]:
                 began.set()
                 await answered.wait()
-                return ()
+                return Page((), (), 0, has_previous=False, has_next=False)
 
             served.analytics.service.popular_commands = wait
             async with served.connect(served.bearer(served.admin)) as socket:
                 await socket.send(json.dumps(INIT))
-                await socket.send(json.dumps(subscribe("1", "{ popularCommands { name } }")))
+                await socket.send(json.dumps(subscribe("1", "{ popularCommands { totalCount } }")))
                 await began.wait()
                 socket.transport.abort()
             answered.set()

@@ -1,21 +1,30 @@
-"""The answers' types: the value objects of `copilot_analytics.queries` in GraphQL."""
+"""The answers' types: the core's value objects in GraphQL."""
 
 from __future__ import annotations
 
-from .activity import TimeSeries, UserActivity
+from .activity import UserActivity, UserSummary
 from .commands import CommandStats, PopularCommand
 from .dashboard import Dashboard
 from .export import Export
+from .intents import Intent
+from .pages import Connection
 from .patterns import ErrorPattern
 from .recorder import RecorderHealth
+from .series import TimeSeries
+from .traffic import Connections, Streaming
 
 __all__ = [
     "CommandStats",
+    "Connection",
+    "Connections",
     "Dashboard",
     "ErrorPattern",
     "Export",
+    "Intent",
     "PopularCommand",
     "RecorderHealth",
+    "Streaming",
     "TimeSeries",
     "UserActivity",
+    "UserSummary",
 ]

@@ -1,4 +1,4 @@
-"""What one user did, and any metric over time."""
+"""Who uses the copilot, and what one of them did."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Self
 
 import strawberry
 
-from copilot_analytics import queries
+from copilot_analytics import queries, rankings
 
-from ..enums import Interval, Metric
 from ..scalars import Count, Day, Timestamp
 
-__all__ = ["TimeSeries", "UserActivity", "UserDay"]
+__all__ = ["UserActivity", "UserDay", "UserSummary"]
 
 
 @strawberry.type(description="One user's day.")
@@ -77,31 +76,35 @@ class UserActivity:
         )
 
 
-@strawberry.type(
-    description=(
-        "One metric over time, in columns: `at[i]` and `values[i]` belong together, and every "
-        "period of the range is there."
-    )
-)
-class TimeSeries:
-    """See `queries.TimeSeries`."""
+@strawberry.type(description="One signed-in user in a list.")
+class UserSummary:
+    """See `rankings.UserSummary`."""
 
-    metric: Metric = strawberry.field(description="What is shown.")
-    interval: Interval = strawberry.field(description="The periods' width.")
-    at: list[Timestamp] = strawberry.field(description="Each period's start.")
-    values: list[float | None] = strawberry.field(
-        description=(
-            "Each period's value, in the metric's unit: 0 where nothing was counted, null where a "
-            "rate or average has no samples."
-        )
+    user_id: strawberry.ID = strawberry.field(
+        description="The user's id as stored: a pseudonym where those are configured."
     )
+    messages: Count = strawberry.field(description="Messages sent.")
+    executions: Count = strawberry.field(description="Commands run.")
+    failures: Count = strawberry.field(description="Of these, those that failed.")
+    success_rate: float | None = strawberry.field(
+        description="Commands that did what was asked / commands run, 0..1; null without any."
+    )
+    errors: Count = strawberry.field(description="Errors met.")
+    connections: Count = strawberry.field(description="Sockets opened.")
+    first_seen: Timestamp = strawberry.field(description="The first event in the range.")
+    last_seen: Timestamp = strawberry.field(description="The last event in the range.")
 
     @classmethod
-    def of(cls, series: queries.TimeSeries) -> Self:
-        """Return the series."""
+    def of(cls, user: rankings.UserSummary) -> Self:
+        """Return the user."""
         return cls(
-            metric=series.metric,
-            interval=series.interval,
-            at=[Timestamp(at) for at in series.at],
-            values=list(series.values),
+            user_id=strawberry.ID(user.user_id),
+            messages=Count(user.messages),
+            executions=Count(user.executions),
+            failures=Count(user.failures),
+            success_rate=user.success_rate,
+            errors=Count(user.errors),
+            connections=Count(user.connections),
+            first_seen=Timestamp(user.first_seen),
+            last_seen=Timestamp(user.last_seen),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Self
 
 import strawberry
@@ -14,16 +13,18 @@ from ..ranges import previous_range
 from ..scalars import Count
 from .commands import PopularCommand
 from .figures import (
+    CloseCodeCount,
     CountComparison,
-    ErrorTypeCount,
-    Latency,
+    EndReasonCount,
+    ErrorTypeComparison,
     LatencyComparison,
     MeasureComparison,
     Period,
+    comparisons,
 )
 from .patterns import ErrorPattern
 
-__all__ = ["CloseCodeCount", "Dashboard", "EndReasonCount", "EventCount", "Summary"]
+__all__ = ["Dashboard", "EventCount", "Summary"]
 
 
 @strawberry.type(description="How many events of one type were recorded.")
@@ -31,22 +32,6 @@ class EventCount:
     """An entry of `queries.ActivityTotals.events`."""
 
     type: EventType = strawberry.field(description="The events' type.")
-    count: Count = strawberry.field(description="How many.")
-
-
-@strawberry.type(description="How many sockets ended with one close code.")
-class CloseCodeCount:
-    """An entry of `queries.ActivityTotals.close_codes`."""
-
-    code: int = strawberry.field(description="The WebSocket close code, 1000..4999.")
-    count: Count = strawberry.field(description="How many.")
-
-
-@strawberry.type(description="How many streamed answers ended for one reason.")
-class EndReasonCount:
-    """An entry of `queries.ActivityTotals.stream_ends`."""
-
-    reason: str = strawberry.field(description="Why they ended: completed, interrupted, …")
     count: Count = strawberry.field(description="How many.")
 
 
@@ -61,7 +46,7 @@ class Summary:
     execution: LatencyComparison = strawberry.field(description="How long commands took.")
     messages: CountComparison = strawberry.field(description="Messages that users sent.")
     errors: CountComparison = strawberry.field(description="Errors.")
-    errors_by_type: list[ErrorTypeCount] = strawberry.field(
+    errors_by_type: list[ErrorTypeComparison] = strawberry.field(
         description="This period's errors, most frequent first; ties by name."
     )
     active_users: CountComparison = strawberry.field(
@@ -77,9 +62,7 @@ class Summary:
     reconnects: CountComparison = strawberry.field(
         description="Of these, those of users who came back after a lost connection."
     )
-    connection: Latency = strawberry.field(
-        description="How long this period's sockets stayed open."
-    )
+    connection: LatencyComparison = strawberry.field(description="How long sockets stayed open.")
     close_codes: list[CloseCodeCount] = strawberry.field(
         description="This period's ended sockets by close code, in order of the code."
     )
@@ -111,17 +94,8 @@ class Summary:
     @classmethod
     def of(cls, summary: queries.Summary) -> Self:
         """Return the totals beside the previous period's."""
-        now, before = summary.totals, summary.previous
-
-        def count(of: Callable[[queries.ActivityTotals], int]) -> CountComparison:
-            return CountComparison.of(of(now), None if before is None else of(before))
-
-        def measure(of: Callable[[queries.ActivityTotals], float | None]) -> MeasureComparison:
-            return MeasureComparison.of(of(now), None if before is None else of(before))
-
-        def latency(of: Callable[[queries.ActivityTotals], queries.Latency]) -> LatencyComparison:
-            return LatencyComparison.of(of(now), None if before is None else of(before))
-
+        now = summary.totals
+        count, measure, latency = comparisons(now, summary.previous)
         return cls(
             executions=count(lambda totals: totals.executions),
             successes=count(lambda totals: totals.successes),
@@ -130,22 +104,18 @@ class Summary:
             execution=latency(lambda totals: totals.execution),
             messages=count(lambda totals: totals.messages),
             errors=count(lambda totals: totals.errors),
-            errors_by_type=[ErrorTypeCount.of(entry) for entry in summary.errors_by_type],
+            errors_by_type=ErrorTypeComparison.all_of(
+                summary.errors_by_type, summary.previous_errors_by_type
+            ),
             active_users=count(lambda totals: totals.active_users.count),
             active_users_exact=now.active_users.exact,
             connections=count(lambda totals: totals.connections),
             anonymous_connections=count(lambda totals: totals.anonymous_connections),
             reconnects=count(lambda totals: totals.reconnects),
-            connection=Latency.of(now.connection),
-            close_codes=[
-                CloseCodeCount(code=code, count=Count(number))
-                for code, number in sorted(now.close_codes.items())
-            ],
+            connection=latency(lambda totals: totals.connection),
+            close_codes=CloseCodeCount.all_of(now.close_codes),
             streams=count(lambda totals: totals.streams),
-            stream_ends=[
-                EndReasonCount(reason=reason, count=Count(number))
-                for reason, number in sorted(now.stream_ends.items())
-            ],
+            stream_ends=EndReasonCount.all_of(now.stream_ends),
             interruption_rate=measure(lambda totals: totals.interruption_rate),
             ttft=latency(lambda totals: totals.ttft),
             stream_duration=latency(lambda totals: totals.stream_duration),
@@ -186,6 +156,10 @@ class Dashboard:
             range=Period.of(dashboard.range),
             previous_range=None if previous is None else Period.of(previous),
             summary=Summary.of(dashboard.summary),
-            top_commands=[PopularCommand.of(command) for command in dashboard.top_commands],
-            top_errors=[ErrorPattern.of(pattern) for pattern in dashboard.top_errors],
+            top_commands=[
+                PopularCommand.of(command, dashboard.range) for command in dashboard.top_commands
+            ],
+            top_errors=[
+                ErrorPattern.of(pattern, dashboard.range) for pattern in dashboard.top_errors
+            ],
         )

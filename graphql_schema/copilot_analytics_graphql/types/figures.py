@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self, TypeVar
 
 import strawberry
 
@@ -12,14 +13,20 @@ from copilot_analytics.periods import DateRange
 from ..scalars import Count, Day
 
 __all__ = [
+    "CloseCodeCount",
     "CountComparison",
+    "EndReasonCount",
+    "ErrorTypeComparison",
     "ErrorTypeCount",
     "Latency",
     "LatencyComparison",
     "MeasureComparison",
     "Period",
     "Users",
+    "comparisons",
 ]
+
+_T = TypeVar("_T")
 
 
 @strawberry.type(description="An inclusive range of days in UTC.")
@@ -173,3 +180,85 @@ class ErrorTypeCount:
     def of(cls, entry: queries.ErrorTypeCount) -> Self:
         """Return the entry."""
         return cls(error_type=entry.error_type, count=Count(entry.count))
+
+
+@strawberry.type(description="Errors of one type, beside those of the previous period.")
+class ErrorTypeComparison:
+    """Two `queries.ErrorTypeCount`."""
+
+    error_type: str = strawberry.field(description="The errors' class or code.")
+    count: Count = strawberry.field(description="How many in this period.")
+    previous: Count | None = strawberry.field(
+        description="How many in the previous one; null when any of its days is no longer kept."
+    )
+    change_ratio: float | None = strawberry.field(
+        description="(count - previous) / previous; null when previous is null or 0."
+    )
+
+    @classmethod
+    def all_of(
+        cls,
+        now: Sequence[queries.ErrorTypeCount],
+        before: Sequence[queries.ErrorTypeCount] | None,
+    ) -> list[Self]:
+        """Return an entry for each of this period's types, in their order."""
+        counts = {entry.error_type: entry.count for entry in before or ()}
+        entries = []
+        for entry in now:
+            previous = None if before is None else counts.get(entry.error_type, 0)
+            entries.append(
+                cls(
+                    error_type=entry.error_type,
+                    count=Count(entry.count),
+                    previous=None if previous is None else Count(previous),
+                    change_ratio=queries.Comparison(entry.count, previous).change_ratio,
+                )
+            )
+        return entries
+
+
+@strawberry.type(description="How many sockets ended with one close code.")
+class CloseCodeCount:
+    """An entry of `traffic.Connections.close_codes`."""
+
+    code: int = strawberry.field(description="The WebSocket close code, 1000..4999.")
+    count: Count = strawberry.field(description="How many.")
+
+    @classmethod
+    def all_of(cls, counts: Mapping[int, int]) -> list[Self]:
+        """Return the entries, in order of the code."""
+        return [cls(code=code, count=Count(count)) for code, count in sorted(counts.items())]
+
+
+@strawberry.type(description="How many streamed answers ended for one reason.")
+class EndReasonCount:
+    """An entry of `traffic.Streaming.ends`."""
+
+    reason: str = strawberry.field(description="Why they ended: completed, interrupted, …")
+    count: Count = strawberry.field(description="How many.")
+
+    @classmethod
+    def all_of(cls, counts: Mapping[str, int]) -> list[Self]:
+        """Return the entries, in order of the reason."""
+        return [cls(reason=reason, count=Count(count)) for reason, count in sorted(counts.items())]
+
+
+def comparisons(
+    now: _T, before: _T | None
+) -> tuple[
+    Callable[[Callable[[_T], int]], CountComparison],
+    Callable[[Callable[[_T], float | None]], MeasureComparison],
+    Callable[[Callable[[_T], queries.Latency]], LatencyComparison],
+]:
+    """Return what compares counts, measures and latencies of a period with the previous one's."""
+
+    def count(of: Callable[[_T], int]) -> CountComparison:
+        return CountComparison.of(of(now), None if before is None else of(before))
+
+    def measure(of: Callable[[_T], float | None]) -> MeasureComparison:
+        return MeasureComparison.of(of(now), None if before is None else of(before))
+
+    def latency(of: Callable[[_T], queries.Latency]) -> LatencyComparison:
+        return LatencyComparison.of(of(now), None if before is None else of(before))
+
+    return count, measure, latency

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._activity import Activity
 from ._connection import ConnectionTracker, TrackingOptions
 from ._contents import Contents
+from ._open import OpenConnections
 from ._runs import CommandRun, StepsRun, StreamRun
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "CommandRun",
     "ConnectionTracker",
     "Contents",
+    "OpenConnections",
     "StepsRun",
     "StreamRun",
     "TrackingOptions",

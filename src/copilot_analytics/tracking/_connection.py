@@ -15,6 +15,7 @@ from ..protocols.base import FrameAdapter
 from ..protocols.signals import StreamContent
 from ..typing import Clock
 from ._contents import Contents
+from ._open import OpenConnections
 from ._signals import HANDLERS, SignalReader
 
 __all__ = ["ConnectionTracker", "TrackingOptions"]
@@ -65,6 +66,7 @@ class ConnectionTracker(SignalReader):
         stored_user_id: turns a user's id into its stored form; by default it is stored as it is.
         options: see `TrackingOptions`.
         reconnects: tells reconnects; without it none is seen.
+        open_connections: is told when the connection opens and closes.
         guard: keeps failures of what the host hands in away from it.
         skipped: where frames that told nothing and should have are counted, by `frame_<reason>`.
 
@@ -74,7 +76,15 @@ class ConnectionTracker(SignalReader):
         user_id: the stored id; anonymous until `opened` or `identify` tell better.
     """
 
-    __slots__ = ("_close_was_error", "_closed", "_opened_at", "_reconnects", "_resolve_user")
+    __slots__ = (
+        "_close_was_error",
+        "_closed",
+        "_key",
+        "_open",
+        "_opened_at",
+        "_reconnects",
+        "_resolve_user",
+    )
 
     def __init__(
         self,
@@ -87,6 +97,7 @@ class ConnectionTracker(SignalReader):
         stored_user_id: Callable[[str], str] = str,
         options: TrackingOptions = _DEFAULTS,
         reconnects: ReconnectDetector | None = None,
+        open_connections: OpenConnections | None = None,
         guard: Guard | None = None,
         skipped: Counter[str] | None = None,
     ) -> None:
@@ -105,6 +116,9 @@ class ConnectionTracker(SignalReader):
         self._resolve_user = resolve_user
         self._trust_client_identity = options.trust_client_identity
         self._reconnects = reconnects
+        self._open = open_connections
+        # The connection's id may still become the server's.
+        self._key = connection_id
         self._skipped = Counter() if skipped is None else skipped
         self._identified = False
         self._opened_at = 0.0
@@ -131,6 +145,8 @@ class ConnectionTracker(SignalReader):
         self._recording = True
         self._live = True
         self._opened_at = self._monotonic()
+        if self._open is not None:
+            self._open.opened(self._key)
         now_ms = self._now()
         metadata: dict[str, Any] = {
             "adapter": self._adapter.name,
@@ -214,6 +230,8 @@ class ConnectionTracker(SignalReader):
             code: the close code; None if there was none.
         """
         self._closed = True
+        if self._open is not None:
+            self._open.closed(self._key)
         if not self._live:
             return
         now = self._monotonic()

@@ -1,0 +1,119 @@
+"""Which commands run, and everything about some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..periods import DateRange
+from ..queries import MAX_LIMIT, CommandStats, DistinctUsers, PopularCommand
+from ..rankings import CommandOrder, Page, Position
+from ..rollups import Rollup, RollupKind
+from ._figures import NO_USERS, error_types, family, latency, mean_ms, ratio
+from ._pages import check_limit, ranked, sought
+from ._reader import Reader
+
+__all__ = ["CommandAnswers"]
+
+
+class CommandAnswers(Reader):
+    """Questions about commands."""
+
+    def popular_commands(
+        self,
+        range: DateRange,
+        *,
+        order_by: CommandOrder = CommandOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = 10,
+        after: Position | None = None,
+    ) -> Page[PopularCommand]:
+        """Return commands that ran, the highest by a figure first, ties by name.
+
+        Args:
+            range: the days.
+            order_by: which figure.
+            search: only commands whose name contains this, whatever its case.
+            first: how many at most, 1..1000.
+            after: only those after this place.
+        """
+        check_limit("first", first)
+        return self._commands(range, order_by, search, first, after)
+
+    def command_stats(self, name: str, range: DateRange) -> CommandStats:
+        """Return everything about one command; zeros and Nones if it never ran."""
+        return self.commands_stats([name], range)[0]
+
+    def commands_stats(self, names: Sequence[str], range: DateRange) -> tuple[CommandStats, ...]:
+        """Return everything about some commands, in the order given; see `command_stats`."""
+        totals = self._store.totals(RollupKind.COMMAND, range, names, detail=True)
+        users = self._store.distinct(RollupKind.COMMAND, names, range)
+        return tuple(
+            _command_stats(
+                name,
+                totals.get(name) or Rollup({}),
+                users[name].count() if name in users else NO_USERS,
+            )
+            for name in names
+        )
+
+    def _commands(
+        self,
+        range: DateRange,
+        order_by: CommandOrder = CommandOrder.EXECUTIONS,
+        search: str | None = None,
+        first: int = MAX_LIMIT,
+        after: Position | None = None,
+    ) -> Page[PopularCommand]:
+        contains = sought(search)
+        ran = {
+            name: rollup
+            for name, rollup in self._store.totals(RollupKind.COMMAND, range).items()
+            if rollup.counters.get("executions") and contains(name)
+        }
+        users: dict[str, int] = {}
+        if order_by is CommandOrder.USERS and ran:
+            found = self._store.distinct(RollupKind.COMMAND, list(ran), range)
+            users = {name: distinct.count().count for name, distinct in found.items()}
+
+        def figure(name: str, rollup: Rollup) -> float | None:
+            match order_by:
+                case CommandOrder.EXECUTIONS:
+                    return rollup.counters["executions"]
+                case CommandOrder.FAILURES:
+                    return rollup.counters.get("failures", 0)
+                case CommandOrder.LATENCY:
+                    return mean_ms(rollup.counters, "execution")
+                case CommandOrder.USERS:
+                    return users.get(name, 0)
+
+        page = ranked(ran.items(), figure, first=first, after=after)
+        return page.of(_popular_command(name, rollup) for name, rollup in page.rows)
+
+
+def _popular_command(name: str, rollup: Rollup) -> PopularCommand:
+    counters = rollup.counters
+    return PopularCommand(
+        name=name,
+        executions=counters["executions"],
+        successes=counters.get("successes", 0),
+        failures=counters.get("failures", 0),
+        success_rate=ratio(counters.get("successes", 0), counters["executions"]),
+        average_ms=mean_ms(counters, "execution"),
+        last_executed=rollup.last,
+    )
+
+
+def _command_stats(name: str, rollup: Rollup, users: DistinctUsers) -> CommandStats:
+    counters = rollup.counters
+    executions = counters.get("executions", 0)
+    return CommandStats(
+        name=name,
+        executions=executions,
+        successes=counters.get("successes", 0),
+        failures=counters.get("failures", 0),
+        success_rate=ratio(counters.get("successes", 0), executions),
+        execution=latency(counters, "execution", "x."),
+        last_executed=rollup.last or None,
+        users=users,
+        errors_by_type=error_types(family(counters, "error.").items()),
+    )
