@@ -12,6 +12,13 @@ WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
 INFRASTRUCTURE_VENV := .venv-infrastructure
 
+# A DynamoDB engine for the tests, see tests/stores/dynamodb_engines.py; kept outside the clone.
+DYNOXIDE_VERSION := 3.2.0
+DYNOXIDE_RUST := 1.88
+DYNOXIDE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/copilot-analytics/dynoxide
+CARGO ?= cargo
+RUSTC ?= rustc
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 export PIP_QUIET := 1
@@ -21,7 +28,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test infrastructure sdl sdl-check bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -52,6 +59,22 @@ wheel-test: $(VENV)/.development ## Build the sdist and from it the wheel; test 
 	@$(WHEEL_VENV)/bin/python -m pip install --constraint constraints.txt --group dev "$$(echo build/dist/*.whl)[all]"
 	@echo "Testing $$(echo build/dist/*.whl) without the sources"
 	@cd build/sdist && ../../$(WHEEL_VENV)/bin/pytest -o pythonpath= $(ARGS)
+
+# Its --version is not the crate's, so what cargo noted tells which one is there.
+engine: export PATH := $(PATH):$(HOME)/.cargo/bin
+engine: ## Install dynoxide, a DynamoDB engine for the tests, with cargo (once; some minutes)
+	@if grep -qs '^"dynoxide-rs $(DYNOXIDE_VERSION) ' '$(DYNOXIDE)/.crates.toml' \
+		&& '$(DYNOXIDE)/bin/dynoxide' --version >/dev/null 2>&1; then exit 0; fi; \
+	if ! '$(CARGO)' --version >/dev/null 2>&1; then \
+		echo "No cargo found (tried: $(CARGO)): install Rust $(DYNOXIDE_RUST) or newer to build dynoxide." >&2; exit 1; \
+	elif ! '$(RUSTC)' --version 2>/dev/null | awk -v oldest=$(DYNOXIDE_RUST) \
+		'{ split($$2, v, "."); split(oldest, o, "."); exit !(v[1] + 0 > o[1] + 0 || v[1] + 0 == o[1] + 0 && v[2] + 0 >= o[2] + 0) }'; then \
+		echo "dynoxide needs Rust $(DYNOXIDE_RUST) or newer, and this is $$('$(RUSTC)' --version 2>&1 | head -n 1):" \
+			"update it (rustup update), or name others: make engine CARGO=… RUSTC=…" >&2; exit 1; \
+	fi; \
+	echo 'Building dynoxide $(DYNOXIDE_VERSION) into $(DYNOXIDE) (once; some minutes) …' >&2; \
+	RUSTC='$(RUSTC)' '$(CARGO)' install dynoxide-rs --version $(DYNOXIDE_VERSION) --locked --quiet \
+		--no-default-features --features native-sqlite,http-server,cli --root '$(DYNOXIDE)'
 
 # The CDK runs on Node: on the one that the development tools bring, whatever is on PATH.
 infrastructure: $(INFRASTRUCTURE_VENV)/.ready ## Lint the CloudFormation template, synthesise the CDK construct, compare them

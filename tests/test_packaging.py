@@ -272,6 +272,56 @@ def test_make_takes_the_first_python_that_can_do_it(tmp_path: Path) -> None:
 
 
 @needs_make
+def test_make_engine_without_cargo_says_what_to_install(tmp_path: Path) -> None:
+    done = run_make("engine", f"DYNOXIDE={tmp_path}", f"CARGO={tmp_path}/cargo")
+
+    assert done.returncode != 0
+    assert f"No cargo found (tried: {tmp_path}/cargo): install Rust" in done.stderr
+
+
+@needs_make
+@pytest.mark.parametrize(
+    ("version", "enough"),
+    [("1.63.0", False), ("1.87.9", False), ("1.88.0", True), ("1.100.0", True), ("2.0.0", True)],
+)
+def test_make_engine_needs_a_new_rust(version: str, enough: bool, tmp_path: Path) -> None:
+    """It is asked before anything is built, which fails late and at length."""
+    cargo = tmp_path / "cargo"
+    cargo.write_text('#!/bin/sh\necho "$@"\n')
+    rustc = tmp_path / "rustc"
+    rustc.write_text(f'#!/bin/sh\necho "rustc {version} (abc 2022-01-01)"\n')
+    for tool in (cargo, rustc):
+        tool.chmod(0o755)
+
+    done = run_make("engine", f"DYNOXIDE={tmp_path}/kept", f"CARGO={cargo}", f"RUSTC={rustc}")
+
+    assert (done.returncode == 0) is enough
+    if enough:
+        assert "install dynoxide-rs --version" in done.stdout
+    else:
+        assert f"and this is rustc {version} (abc 2022-01-01): update it" in done.stderr
+
+
+@needs_make
+def test_make_engine_builds_once(tmp_path: Path) -> None:
+    """What is kept from earlier runs is taken, also where there is no cargo any more."""
+    makefile = (ROOT / "Makefile").read_text()
+    version = re.search(r"^DYNOXIDE_VERSION := (.*)$", makefile, re.MULTILINE)
+    assert version
+    binary = tmp_path / "bin/dynoxide"
+    binary.parent.mkdir()
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+    (tmp_path / ".crates.toml").write_text(
+        f'[v1]\n"dynoxide-rs {version[1]} (registry)" = ["dynoxide"]\n'
+    )
+
+    done = run_make("engine", f"DYNOXIDE={tmp_path}", f"CARGO={tmp_path}/cargo")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@needs_make
 def test_make_alone_lists_every_target() -> None:
     done = run_make()
     makefile = (ROOT / "Makefile").read_text()
