@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,10 @@ def test_defaults() -> None:
         "max_pending": 100_000,
         "batch_size": 5_000,
         "flush_interval": 1.0,
+        "spool": "auto",
+        "spool_dir": None,
+        "spool_max_bytes": 268_435_456,
+        "write_interval": 5.0,
         "event_retention_days": 90,
         "rollup_retention_days": 800,
         "strict": False,
@@ -49,6 +54,12 @@ def test_defaults() -> None:
         ("max_pending", "10", 10),
         ("batch_size", "1", 1),
         ("flush_interval", "0.25", 0.25),
+        ("spool", "AUTO", "auto"),
+        ("spool", "1", "on"),
+        ("spool", "no", "off"),
+        ("spool_dir", "/var/spool/copilot", "/var/spool/copilot"),
+        ("spool_max_bytes", "2000000", 2_000_000),
+        ("write_interval", "0.5", 0.5),
         ("event_retention_days", "30", 30),
         ("rollup_retention_days", "90", 90),
         (
@@ -85,6 +96,9 @@ def test_every_setting_is_tested_has_a_meaning_and_its_variable() -> None:
         ("flush_interval", "soon", "use a number"),
         ("flush_interval", "nan", "use a number from 0.01 to 3600"),
         ("flush_interval", "0", "use a number from 0.01 to 3600"),
+        ("spool", "perhaps", "use auto, on or off"),
+        ("spool_max_bytes", "1000", "use a whole number from 1048576 to 1099511627776"),
+        ("write_interval", "0", "use a number from 0.01 to 3600"),
         ("event_retention_days", "-1", "use a whole number from 1 to 36500"),
         ("identity_header", "X User", "use the name of an HTTP header"),
         ("extra_keys", "Plan", "name 'Plan' in snake_case"),
@@ -118,6 +132,8 @@ def test_bad_variable_is_an_error_with_its_name_value_and_remedy(
         ("max_pending", 10.0),
         ("batch_size", "5"),
         ("flush_interval", float("nan")),
+        ("spool", True),
+        ("spool_dir", " "),
         ("extra_keys", ["plan"]),
         ("extra_keys", {5: ValueKind.LABEL}),
         ("extra_keys", {"plan": []}),
@@ -165,6 +181,32 @@ def test_empty_variable_is_not_set() -> None:
 def test_process_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COPILOT_ANALYTICS_ENABLED", "0")
     assert not AnalyticsConfig.from_env().enabled
+
+
+def test_the_table_s_variable_names_a_store_where_none_is_set() -> None:
+    variables = {"ANALYTICS_TABLE_NAME": "copilot"}
+    other = {**variables, "COPILOT_ANALYTICS_STORE": "memory://"}
+
+    assert AnalyticsConfig.from_env(variables).store == "dynamodb://copilot"
+    assert AnalyticsConfig.from_env(other).store == "memory://"
+    assert AnalyticsConfig.from_env(variables, store="memory://").store == "memory://"
+    assert AnalyticsConfig.from_env({"ANALYTICS_TABLE_NAME": " "}).store.startswith("sqlite:")
+
+
+def test_spools_lie_where_the_state_of_programs_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    by_home = tmp_path / ".local/state/copilot-analytics/spool"
+    assert AnalyticsConfig().spool_folder == by_home
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert AnalyticsConfig().spool_folder == tmp_path / "state/copilot-analytics/spool"
+
+    assert AnalyticsConfig(spool_dir="~/spool").spool_folder == tmp_path / "spool"
+    monkeypatch.chdir(tmp_path)
+    assert AnalyticsConfig(spool_dir="spool").spool_folder == tmp_path / "spool"
 
 
 def test_unknown_variables_are_one_warning_with_suggestions(

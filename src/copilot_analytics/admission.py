@@ -82,6 +82,9 @@ class Admission:
         max_names: how many different names are admitted per kind, UTC day and process.
         max_age_ms: how old an observation may be, in milliseconds.
         max_ahead_ms: how far in the future it may be, in milliseconds.
+
+    Attributes:
+        writer: numbers the events.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class Admission:
         max_ahead_ms: int = MAX_AHEAD_MS,
     ) -> None:
         self._clock = clock
-        self._writer = writer
+        self.writer = writer
         self._ids = EventIds()
         self._keeps_text = error_text != "type_only"
         self._max_age_ms = max_age_ms
@@ -140,7 +143,7 @@ class Admission:
             return checked
         timestamp = checked[2]
         return AnalyticsEvent(
-            self._ids.next(timestamp), *checked, self._writer.id, self._writer.next_sequence()
+            self._ids.next(timestamp), *checked, self.writer.id, self.writer.next_sequence()
         )
 
     def admit_all(
@@ -165,8 +168,8 @@ class Admission:
             AnalyticsEvent,
             self._ids.take(columns[2]),
             *columns,
-            repeat(self._writer.id),
-            self._writer.next_sequences(len(checked)),
+            repeat(self.writer.id),
+            self.writer.next_sequences(len(checked)),
         )
         return list(events), refusals
 

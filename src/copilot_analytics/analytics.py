@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,8 @@ from .metrics import Metrics
 from .protocols import FrameAdapter, adapter_named
 from .recorder import Recorder
 from .service import AnalyticsService
+from .spool.directories import SUPPORTED
+from .spool.spooling import SpoolSettings
 from .stores import Store, open_store
 from .tracking import ConnectionTracker, OpenConnections, TrackingOptions
 from .typing import Clock, SystemClock
@@ -110,6 +113,7 @@ class Analytics:
             enabled=self.config.enabled,
             skipped=self._skipped,
             owns_store=self._owns_store,
+            spool=_spool_of(self.config, self.store),
             measurements=measurements,
         )
         self.service = AnalyticsService(
@@ -251,4 +255,18 @@ def _open_store(config: AnalyticsConfig, clock: Clock) -> Store:
         clock=clock,
         event_retention_days=config.event_retention_days,
         rollup_retention_days=config.rollup_retention_days,
+    )
+
+
+def _spool_of(config: AnalyticsConfig, store: Store) -> SpoolSettings | None:
+    wanted = config.spool == "on" or (config.spool == "auto" and store.remote and SUPPORTED)
+    if not wanted:
+        return None
+    # What the URL of a local store names may depend on where the process runs.
+    name = store.url if store.remote else f"{store.url} in {Path.cwd()}"
+    return SpoolSettings(
+        store=name,
+        folder=config.spool_folder,
+        max_bytes=config.spool_max_bytes,
+        write_interval=config.write_interval,
     )

@@ -13,15 +13,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from .errors import ConfigurationError
 from .events import ALL_METADATA_KEYS, ValueKind
+from .spool.directories import SUPPORTED
 
 __all__ = [
     "ERROR_TEXTS",
     "MIN_KEY_BYTES",
     "SETTINGS",
+    "SPOOLS",
     "VARIABLE_PREFIX",
     "AnalyticsConfig",
     "Setting",
@@ -32,6 +35,9 @@ VARIABLE_PREFIX = "COPILOT_ANALYTICS_"
 
 ERROR_TEXTS = ("normalised", "type_only")
 """What may be stored of an error's message: the message without personal data, or nothing."""
+
+SPOOLS = ("auto", "on", "off")
+"""When events wait on disk: for remote stores, always, never."""
 
 MIN_KEY_BYTES = 32
 """A shorter `pseudonymise_key` could be guessed."""
@@ -54,6 +60,9 @@ _SWITCH = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
     **dict.fromkeys(("0", "false", "no", "off"), False),
 }
+_TABLE_VARIABLE = "ANALYTICS_TABLE_NAME"
+"""Names a DynamoDB table, where no store is set."""
+
 _NOT_OURS = ("COPILOT_ANALYTICS_TOKEN", "COPILOT_ANALYTICS_TEST_")
 """Variables that are no settings: the token of `serve` and `demo`, and what tests are told."""
 
@@ -194,6 +203,25 @@ def _is_header(value: object) -> str | None:
     return "use the name of an HTTP header, such as X-User-Id"
 
 
+def _spool(text: str) -> str:
+    switch = _SWITCH.get(text.lower())
+    return text.lower() if switch is None else ("on" if switch else "off")
+
+
+def _is_spool(value: object) -> str | None:
+    if value not in SPOOLS:
+        return f"use {', '.join(SPOOLS[:-1])} or {SPOOLS[-1]}"
+    if value == "on" and not SUPPORTED:
+        return "use auto or off: this system does not have the file locks that a spool needs"
+    return None
+
+
+def _is_folder(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value.strip()):
+        return None
+    return "give a directory, on a disk of this machine"
+
+
 def _is_parameter(value: object) -> str | None:
     if value is None or (isinstance(value, str) and value.strip()):
         return None
@@ -306,6 +334,32 @@ class AnalyticsConfig:
         _is_between(0.01, 3_600, whole=False),
         "How long events wait before they are written, in seconds, at most.",
     )
+    spool: str = _setting(
+        "auto",
+        _spool,
+        _is_spool,
+        "Whether events wait on this machine's disk until the store has confirmed them: auto means "
+        "for remote stores; on; off.",
+    )
+    spool_dir: str | None = _setting(
+        _NO_NAME,
+        str,
+        _is_folder,
+        "Where the spools lie, a folder for each store; by default in "
+        "`$XDG_STATE_HOME/copilot-analytics/spool`, else in `~/.local/state`.",
+    )
+    spool_max_bytes: int = _setting(
+        256 << 20,
+        _whole,
+        _is_between(1 << 20, 1 << 40, whole=True),
+        "How many bytes one process may spool; beyond, events wait in memory.",
+    )
+    write_interval: float = _setting(
+        5.0,
+        _number,
+        _is_between(0.01, 3_600, whole=False),
+        "How long spooled events wait before they are written to the store, in seconds, at most.",
+    )
     event_retention_days: int = _setting(
         90,
         _whole,
@@ -342,8 +396,8 @@ class AnalyticsConfig:
     def from_env(cls, environ: Mapping[str, str] | None = None, /, **overrides: object) -> Self:
         """Return the settings of the environment.
 
-        A variable that is empty counts as not set. Variables that start like ours and are none are
-        named in one warning.
+        A variable that is empty counts as not set. Without a store, `ANALYTICS_TABLE_NAME` names a
+        DynamoDB table. Variables that start like ours and are none are named in one warning.
 
         Args:
             environ: the variables; the process's own by default.
@@ -360,7 +414,21 @@ class AnalyticsConfig:
         }
         _warn_of_unknown(variables)
         values.update(overrides)
+        table = variables.get(_TABLE_VARIABLE, "").strip()
+        if table and "store" not in values:
+            values["store"] = f"dynamodb://{table}"
         return cls(**values)
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where the spools lie; None if that is not set and this process has no home."""
+        if self.spool_dir is not None:
+            return Path(self.spool_dir).expanduser().absolute()
+        try:
+            state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        except RuntimeError:
+            return None
+        return Path(state) / "copilot-analytics" / "spool"
 
 
 SETTINGS: tuple[Setting, ...] = tuple(

@@ -423,14 +423,16 @@ class Export:
 class RecorderHealth:
     """How the recorder is doing, now; counts are since the process started.
 
-    Always `accepted == stored + pending + sum(dropped.values())` less what was dropped before it
-    was accepted (`rejected`).
+    Always `accepted + recovered == stored + pending + spooled + sum(dropped.values())`; `rejected`
+    is apart.
 
     Attributes:
         running: whether it takes events.
         accepted: events taken.
         stored: events that the store confirmed.
         pending: events waiting, in memory.
+        spooled: events waiting for a remote store, on disk.
+        recovered: events found on disk, which earlier processes had accepted.
         dropped: accepted events that were given up, by reason.
         rejected: events never accepted, by reason.
         skipped: metadata values and frames that were left out, by reason.
@@ -447,6 +449,8 @@ class RecorderHealth:
     stored: int
     pending: int
     store: str
+    spooled: int = 0
+    recovered: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
     rejected: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)

@@ -26,11 +26,13 @@ from ._futures import resolved, result, result_blocking
 from ._guard import Guard
 from ._measurements import Measurements
 from ._outlets import Direct, Outlet
+from ._shipping import Shipper
 from ._waiters import Waiters, resolve
 from .admission import Admission
 from .errors import RecorderClosedError
 from .events import Observation
 from .queries import RecorderHealth
+from .spool.spooling import Spool, SpoolSettings
 from .stores.base import Store
 from .typing import Clock
 
@@ -63,8 +65,12 @@ class Recorder:
             touched.
         skipped: what was left out before it came here, by reason, for `health()`.
         owns_store: whether the exit of the interpreter closes the store.
+        spool: where events wait for the store; None if in memory only.
         measurements: note errors and how long writes take; None keeps them to itself.
     """
+
+    SPOOL_SECONDS = 0.05
+    """How long an event waits to be spooled: what a kill may cost."""
 
     EXIT_SECONDS = 5.0
     """How long the exit of the interpreter waits for what is pending."""
@@ -85,6 +91,7 @@ class Recorder:
         enabled: bool = True,
         skipped: Mapping[str, int] = MappingProxyType({}),
         owns_store: bool = False,
+        spool: SpoolSettings | None = None,
         measurements: Measurements | None = None,
     ) -> None:
         self._store = store
@@ -93,7 +100,10 @@ class Recorder:
         self._guard = guard
         self._max_pending = max_pending
         self._batch_size = min(batch_size, max_pending)
-        self._flush_interval = flush_interval
+        self._spool = spool
+        self._flush_interval = (
+            flush_interval if spool is None else min(flush_interval, self.SPOOL_SECONDS)
+        )
         self._queue: deque[Observation] = deque()
         self._enabled = enabled
         self._skipped = skipped
@@ -128,11 +138,33 @@ class Recorder:
             clock=self._clock,
             guard=self._guard,
             measurements=self._measurements,
+            waiting="in memory" if self._spool is None else "in the spool",
             closing=self._closing,
             abandoned=self._abandoned,
         )
         self._admitter = Admitter(self._admission, self._guard, take=self._take, drop=self._refuse)
-        self._outlet: Outlet = Direct(self._delivery, self._accounts, between=self._log_rejected)
+        self._outlet = self._outlet_of(self._spool)
+
+    def _outlet_of(self, settings: SpoolSettings | None) -> Outlet:
+        if settings is None:
+            return Direct(self._delivery, self._accounts, between=self._log_rejected)
+        spool = Spool(
+            settings,
+            writer=self._admission.writer,
+            accounts=self._accounts,
+            memory_events=2 * self._batch_size,
+        )
+        return Shipper(
+            spool,
+            self._delivery,
+            self._accounts,
+            lock=self._lock,
+            guard=self._guard,
+            closing=self._closing,
+            abandoned=self._abandoned,
+            batch_size=self._batch_size,
+            write_interval=settings.write_interval,
+        )
 
     def renew_in_child(self) -> None:
         """Start anew in a forked child: its parent stores what is pending, and has the thread."""
@@ -141,6 +173,7 @@ class Recorder:
         if closed:
             self._closing.set()
         self._queue.clear()
+        self._outlet.forget_in_child()
         self._reset()
 
     def record(self, observation: Observation) -> None:
@@ -279,15 +312,21 @@ class Recorder:
                 accepted=accounts.taken + waiting,
                 stored=accounts.stored,
                 pending=accounts.held + waiting,
+                spooled=accounts.spooled,
+                recovered=accounts.recovered,
                 store=self._store.url,
                 dropped=dict(accounts.dropped),
                 rejected=dict(accounts.rejected),
                 skipped={**self._skipped, **self._admission.skipped},
-                errors=self._guard.errors,
+                errors=self._errors(),
                 last_flush_ms=self._delivery.last_ms,
                 last_flush_at=self._delivery.last_at,
                 last_error=self._delivery.shown_error,
             )
+
+    def _errors(self) -> dict[str, int]:
+        failures = self._outlet.failures
+        return {**self._guard.errors, **({"recorder.spool": failures} if failures else {})}
 
     # The rest runs in the thread.
 
@@ -300,12 +339,14 @@ class Recorder:
             self._thread = threading.current_thread()
         try:
             with self._guard.attempt("recorder.thread"):
+                self._outlet.prepare(1)
                 while not self._closing.is_set():
                     self._drain(self._wait())
                 # Only now: nothing is appended any more after whoever closes has left the lock.
                 with self._lock:
                     waiting = len(self._queue)
                 self._drain(waiting)
+                self._outlet.finish()
         finally:
             with self._lock:
                 self._ended = True
@@ -360,6 +401,8 @@ class Recorder:
             if not events or self._outlet.put(events):
                 self._pass_on()
             self._open()
+        if self._waiters and not self._abandoned.is_set():
+            self._pass_on()
         self._log_rejected()
 
     def _take(self, count: int) -> list[Observation]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-
 from ._forking import renew_in_children
-from .ids import new_id
+from .ids import short_id
 
 __all__ = ["Writer"]
 
@@ -14,27 +12,41 @@ class Writer:
     """A writer's id and the numbers it gives to its events: rising, and never used twice.
 
     One lives in each process that records, and is used by its recorder's thread alone. The id is
-    new with every start and in every forked child, so that the numbers may begin at 1.
+    new with every start and in every forked child, so that the numbers may begin at 1; unless the
+    process goes on under an id that is kept in a spool, see `assume`.
 
     Attributes:
-        id: a ULID.
+        id: 12 characters.
+        last: the number given last.
     """
 
-    __slots__ = ("__weakref__", "_numbers", "id")
+    __slots__ = ("__weakref__", "id", "last")
 
     def __init__(self) -> None:
-        self.renew_in_child()
+        self.renew()
         renew_in_children(self)
 
+    def renew(self) -> None:
+        """Become another writer: a new id, and numbers from 1."""
+        self.id = short_id()
+        self.last = 0
+
     def renew_in_child(self) -> None:
-        """Become another writer: a new id, and numbers from 1; called after a fork."""
-        self.id = new_id()
-        self._numbers = itertools.count(1)
+        """Become another writer; called after a fork."""
+        self.renew()
+
+    def assume(self, identifier: str, last: int) -> None:
+        """Become a writer that is kept, and whose numbers up to `last` may have been used."""
+        self.id = identifier
+        self.last = last
 
     def next_sequence(self) -> int:
         """Return the next number."""
-        return next(self._numbers)
+        self.last += 1
+        return self.last
 
-    def next_sequences(self, count: int) -> list[int]:
+    def next_sequences(self, count: int) -> range:
         """Return the next numbers, so many."""
-        return list(itertools.islice(self._numbers, count))
+        first = self.last + 1
+        self.last += count
+        return range(first, first + count)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from ..ids import short_id
@@ -80,7 +80,7 @@ class Directory:
         return None
 
     @classmethod
-    def unlocked(cls, root: Path) -> Iterator[Directory]:
+    def unlocked(cls, root: Path) -> Generator[Directory, None, None]:
         """Lock and yield, one after the other, those that no process has; the caller's to release.
 
         Those that cannot be locked are left out.
@@ -96,9 +96,9 @@ class Directory:
 
     def release(self) -> None:
         """Give up the lock; idempotent. In a forked child, its parent keeps it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def remove(self) -> None:
         """Delete it with all that is in it, and give up the lock.

@@ -173,6 +173,11 @@ class Journal:
                 segment.close()
             self._active = None
 
+    def forget_in_child(self) -> None:
+        """Release the files in a forked child, in which nobody will release the parent's lock."""
+        self._lock = threading.Lock()
+        self.close()
+
     def _size(self) -> int:
         return sum(segment.size for segment in self._segments)
 

@@ -145,16 +145,17 @@ class Segment:
 
     def seal(self) -> None:
         """Append nothing more."""
-        if self._appended is not None:
-            os.close(self._appended)
-            self._appended = None
+        # Forgotten first: a child that is forked in between must not close another file's number.
+        descriptor, self._appended = self._appended, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Release the file."""
         self.seal()
-        if self._read is not None:
-            os.close(self._read)
-            self._read = None
+        descriptor, self._read = self._read, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def _frame(self, offset: int) -> Frame | None:
         header = Header.of(self._bytes(offset, HEADER_BYTES))
