@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from graphql.language import DocumentNode
 
+from copilot_analytics.errors import QuestionError
+from copilot_analytics.events import ANONYMOUS_PREFIX
+from copilot_analytics.identity import is_pseudonym
 from copilot_analytics.periods import DateRange
 
 from .access import Principal
@@ -45,6 +48,24 @@ class Context:
         """Return whether a user's id is the principal's own, however it is stored."""
         stored = self.source.stored_user_id
         return user_id == self.principal.id or stored(user_id) == stored(self.principal.id)
+
+    def user(self, asked: str | None) -> tuple[str, bool]:
+        """Return whom a question is about, and whether that is their id as stored.
+
+        An admin sees stored ids in other answers, and may ask about them. Anybody else is only ever
+        asked about as themselves, whatever they say.
+
+        Args:
+            asked: whom they say; None means themselves.
+
+        Raises:
+            QuestionError: it is empty.
+        """
+        if asked == "":
+            raise QuestionError("user_id", asked, "give a user's id")
+        if asked is None or not self.principal.sees_all:
+            return self.principal.id, False
+        return asked, is_pseudonym(asked.removeprefix(ANONYMOUS_PREFIX))
 
     def range(self, asked: RangeInput | None) -> DateRange:
         """Return the days asked about.

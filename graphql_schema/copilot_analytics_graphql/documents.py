@@ -41,7 +41,7 @@ class Prepared:
         """Return the operation to run: the one of that name, or the only one.
 
         Raises:
-            RefusedError: there is none, there are several, or it is no query.
+            RefusedError: there is none, there are several, or it is a subscription.
         """
         found = [
             definition
@@ -57,8 +57,10 @@ class Prepared:
             raise RefusedError(
                 "BAD_REQUEST", "The text has several operations: give operationName."
             )
-        if found[0].operation is not OperationType.QUERY:
-            raise RefusedError("BAD_REQUEST", "Only queries are answered: ask one.")
+        if found[0].operation is OperationType.SUBSCRIPTION:
+            raise RefusedError(
+                "BAD_REQUEST", "Only queries and mutations are answered: ask one of these."
+            )
         return found[0]
 
 

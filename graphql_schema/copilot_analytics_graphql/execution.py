@@ -63,8 +63,16 @@ class Executor:
         # Never strict: what fails here is told to the client, by a reference.
         self._guard = Guard()
 
-    async def run(self, request: GraphQLRequest, principal: Principal) -> Outcome:
-        """Return the answer to an operation; of a query perhaps one that was made before."""
+    async def run(
+        self, request: GraphQLRequest, principal: Principal, *, may_change: bool = False
+    ) -> Outcome:
+        """Return the answer to an operation; of a query perhaps one that was made before.
+
+        Args:
+            request: the operation.
+            principal: who asks.
+            may_change: whether it may be a mutation.
+        """
         key = ResponseKey.of(request, principal)
         held = self._responses.held(key)
         if held is not None:
@@ -73,7 +81,7 @@ class Executor:
             return await self._responses.get(
                 key, lambda freshness: self._attempt(request, principal, freshness)
             )
-        return await self._attempt(request, principal, Freshness())
+        return await self._attempt(request, principal, Freshness(), may_change=may_change)
 
     def _is_query(self, request: GraphQLRequest) -> bool:
         try:
@@ -83,23 +91,33 @@ class Executor:
         return operation.operation is OperationType.QUERY
 
     async def _attempt(
-        self, request: GraphQLRequest, principal: Principal, freshness: Freshness
+        self,
+        request: GraphQLRequest,
+        principal: Principal,
+        freshness: Freshness,
+        *,
+        may_change: bool = False,
     ) -> Outcome:
         suggest = principal.sees_all
         attempt = self._guard.attempt("graphql operation")
         with attempt:
             try:
                 async with asyncio.timeout(self._time_limit):
-                    return await self._run(request, principal, freshness)
+                    return await self._run(request, principal, freshness, may_change=may_change)
             except TimeoutError:
-                return _refused(self._out_of_time(), 503, suggest=suggest)
+                return _refused(self._out_of_time(may_change), 503, suggest=suggest)
             except GraphQLError as exc:
                 return _refused(exc, 400, suggest=suggest)
         error = attempt.error or RuntimeError()
         return Outcome.of({"errors": [mask(error)]}, 500)
 
     async def _run(
-        self, request: GraphQLRequest, principal: Principal, freshness: Freshness
+        self,
+        request: GraphQLRequest,
+        principal: Principal,
+        freshness: Freshness,
+        *,
+        may_change: bool,
     ) -> Outcome:
         prepared = prepare(request.query, self._limits)
         suggest = principal.sees_all
@@ -113,6 +131,8 @@ class Executor:
             errors = describe_errors(prepared.errors, suggest=suggest)
             return Outcome.of({"errors": errors}, 400)
         operation = prepared.operation(request.operation_name)
+        if operation.operation is OperationType.MUTATION and not may_change:
+            raise RefusedError("BAD_REQUEST", "Mutations are taken by POST only: send it there.")
         if prepared.introspects and not (principal.sees_all or self._open_introspection):
             return _refused(
                 RefusedError(
@@ -157,10 +177,13 @@ class Executor:
             or self._operations.allows(request.query, request.operation_name)
         )
 
-    def _out_of_time(self) -> RefusedError:
+    def _out_of_time(self, may_change: bool) -> RefusedError:
+        fix = "ask for fewer days or fields"
+        if may_change:
+            # A thread cannot be stopped: a change goes on, and then is quickly repeated.
+            fix = "it goes on; repeat it to see how it ended"
         return RefusedError(
-            "TIMEOUT",
-            f"The operation took longer than {self._time_limit:g} s: ask for fewer days or fields.",
+            "TIMEOUT", f"The operation took longer than {self._time_limit:g} s: {fix}."
         )
 
 

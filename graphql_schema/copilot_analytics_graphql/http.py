@@ -141,7 +141,7 @@ class HTTPEndpoint:
             operation = read_request(body)
         except RefusedError as exc:
             return 400, _refusal(exc)
-        outcome = await self._executor.run(operation, principal)
+        outcome = await self._executor.run(operation, principal, may_change=True)
         # The older media type tells by the status only whether the server could try.
         tells = media_type == GRAPHQL_JSON or outcome.status >= 500
         return outcome.status if tells else 200, outcome.body

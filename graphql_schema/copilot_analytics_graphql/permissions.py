@@ -10,8 +10,9 @@ from strawberry.types import get_object_definition
 
 from .context import Context
 from .errors import DeniedError
+from .filters import EventFilterInput
 
-__all__ = ["AdminOnly", "OwnActivity", "require_rules"]
+__all__ = ["AdminOnly", "OwnActivity", "OwnEvents", "require_rules"]
 
 
 class _Rule(BasePermission):
@@ -49,6 +50,24 @@ class OwnActivity(_Rule):
     ) -> bool:
         """Return whether the user asked about is the principal, or the principal an admin."""
         context = info.context
+        return context.principal.sees_all or user_id is None or context.owns(user_id)
+
+
+class OwnEvents(_Rule):
+    """Admins may ask for anybody's events, a user for their own, which they get by default."""
+
+    message = "You may ask for your own events only; leave filter.userId out."
+
+    def has_permission(
+        self,
+        source: Any,
+        info: strawberry.Info[Context, None],
+        filter: EventFilterInput | None = None,
+        **_: Any,
+    ) -> bool:
+        """Return whether the user asked about is the principal, or the principal an admin."""
+        context = info.context
+        user_id = None if filter is None else filter.user_id
         return context.principal.sees_all or user_id is None or context.owns(user_id)
 
 

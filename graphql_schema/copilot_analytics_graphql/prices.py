@@ -67,6 +67,8 @@ PRICES = Prices(
         "errorPatterns": _first,
         "intents": _first,
         "users": _first,
+        "events": lambda arguments, _: _counted("first", 50, arguments),
+        "conversation": lambda arguments, _: _counted("first", 200, arguments),
         "timeSeries": _top,
     },
     periods={
@@ -92,6 +94,8 @@ PRICES = Prices(
         "Intent.commands": 20,
         "ConfidenceDistribution.bins": CONFIDENCE_BINS,
         "UserSummaryConnection.edges": ROWS,
+        "EventConnection.edges": ROWS,
+        "EventMetadata.extra": 20,
         "UserActivity.days": PERIODS,
         "Streaming.ends": 10,
         "Connections.closeCodes": 20,
@@ -112,6 +116,9 @@ PRICES = Prices(
         # A question each.
         "CommandStats.series": 50,
         # What these read is bounded, and much more than any other question.
+        "Query.events": 500,
+        "Query.conversation": 500,
+        "Mutation.eraseUser": 1_000,
     },
 )
 """Every list of the schema is in it, and every field below the root that reads."""

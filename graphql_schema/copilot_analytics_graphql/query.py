@@ -6,20 +6,19 @@ from typing import Annotated
 
 import strawberry
 
-from copilot_analytics.errors import QuestionError
-from copilot_analytics.identity import is_pseudonym
-
-from . import lists
+from . import event_log, lists
 from .context import Context
 from .enums import ExportFormat, ExportSection, Interval, Metric, SeriesGroup
-from .permissions import AdminOnly, OwnActivity
+from .permissions import AdminOnly, OwnActivity, OwnEvents
 from .ranges import RangeArgument
 from .types import (
     CommandStats,
     Connection,
     Connections,
+    Conversation,
     Dashboard,
     ErrorPattern,
+    EventConnection,
     Export,
     Intent,
     PopularCommand,
@@ -95,13 +94,8 @@ async def _user_activity(
     info: Info, user_id: _UserId = None, range: RangeArgument = None
 ) -> UserActivity | None:
     context = info.context
-    if user_id == "":
-        raise QuestionError("user_id", user_id, "give a user's id, or leave it out for your own")
-    asked = context.principal.id if user_id is None else user_id
-    # An admin sees pseudonyms in other answers, and may ask about them. From anybody else one is
-    # an id like any other: nobody becomes another user by its choice.
-    stored = context.principal.sees_all and is_pseudonym(asked)
-    activity = await context.questions.user_activity(asked, context.range(range), stored=stored)
+    user, stored = context.user(user_id)
+    activity = await context.questions.user_activity(user, context.range(range), stored=stored)
     return UserActivity.of(activity)
 
 
@@ -219,6 +213,22 @@ class Query:
         description=(
             "One metric over time: by hour, day or ISO week of everything, by day or week of one "
             "command, intent or error type, or of those that matter most."
+        ),
+    )
+    events: EventConnection | None = strawberry.field(
+        resolver=event_log.events,
+        permission_classes=[OwnEvents],
+        description=(
+            "Single events, newest first: anybody's for an admin, only their own for a user; never "
+            "cached."
+        ),
+    )
+    conversation: Conversation | None = strawberry.field(
+        resolver=event_log.conversation,
+        permission_classes=[OwnActivity],
+        description=(
+            "What happened in one conversation, oldest first: anybody's for an admin, only their "
+            "own for a user; never cached."
         ),
     )
     export: Export | None = strawberry.field(

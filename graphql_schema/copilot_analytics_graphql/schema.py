@@ -11,6 +11,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
+from .mutation import Mutation
 from .permissions import require_rules
 from .query import Query
 from .scalars import SCALARS
@@ -45,8 +46,10 @@ def build_schema() -> strawberry.Schema:
         TypeError: a root field has no access rule.
     """
     require_rules(Query)
+    require_rules(Mutation)
     return _Schema(
         query=Query,
+        mutation=Mutation,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
         extensions=[_DocumentFromContext],
     )

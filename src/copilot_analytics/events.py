@@ -152,7 +152,11 @@ _ACTION = (
     _key("step_number", _K.COUNT, "Its place in a multi-step run, from 1."),
 )
 _STREAM_END = (
-    _key("ttft_ms", _K.DURATION, "User's message (or stream start) to first content, in ms."),
+    _key(
+        "ttft_ms",
+        _K.DURATION,
+        "User's message (or stream start) to first content, in milliseconds.",
+    ),
     _DURATION,
     _key("mean_gap_ms", _K.DURATION, "Mean time between content frames, in milliseconds."),
     _key("chunk_count", _K.COUNT, "Content frames sent."),
@@ -171,12 +175,16 @@ METADATA_KEYS: Mapping[EventType, Mapping[str, MetadataKey]] = MappingProxyType(
                 _key("queued", _K.FLAG, "Whether the server queued the message."),
                 _key("queue_position", _K.COUNT, "Its place in the server's queue."),
                 _key("queue_total", _K.COUNT, "Messages in the server's queue."),
-                _key("queue_wait_ms", _K.DURATION, "The wait the server announced, in ms."),
+                _key(
+                    "queue_wait_ms", _K.DURATION, "The wait the server announced, in milliseconds."
+                ),
             ),
             EventType.INTENT_CLASSIFIED: (
                 _INTENT,
                 _CONFIDENCE,
-                _key("classification_ms", _K.DURATION, "User's message to intent, in ms."),
+                _key(
+                    "classification_ms", _K.DURATION, "User's message to intent, in milliseconds."
+                ),
                 *_USAGE,
             ),
             EventType.ACTION_EXECUTED: (*_ACTION, *_USAGE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .activity import UserActivity, UserSummary
 from .commands import CommandStats, PopularCommand
 from .dashboard import Dashboard
+from .events import Conversation, Erasure, EventConnection
 from .export import Export
 from .intents import Intent
 from .pages import Connection
@@ -17,8 +18,11 @@ __all__ = [
     "CommandStats",
     "Connection",
     "Connections",
+    "Conversation",
     "Dashboard",
+    "Erasure",
     "ErrorPattern",
+    "EventConnection",
     "Export",
     "Intent",
     "PopularCommand",
