@@ -97,8 +97,11 @@ class Store(ABC):
     and `StoreError` where it will not.
     """
 
+    remote: bool = False
+    """Whether it is reached over a network, which may fail for long: a spool goes before it."""
+
     bytes_written: int | None = None
-    """The bytes of items that this process has had `write` store, for metrics; None: not counted.
+    """The bytes of events that this process has had `write` store, for metrics; None: not counted.
 
     A forked child's starts from 0.
     """
@@ -128,7 +131,9 @@ class Store(ABC):
         The effect is exactly-once by the batch's writer and sequence: events up to the highest
         sequence that this writer has written are skipped, also when the batch is cut elsewhere.
         A writer's batches come in rising order. It is all or nothing: after an error, also after
-        the death of the process in the middle, either the whole batch is there or none of it.
+        the death of the process in the middle, either the whole batch is there or none of it. A
+        `remote` store may leave a part of it instead, which the same writer's next write of these
+        events completes, once, however they are cut then; nothing of the writer's may come before.
         A write to a day that has ended, or ends within a minute, raises that day's generation.
         """
 
