@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ def counters(reading: Reading) -> dict[MetricName, int]:
 def test_events_errors_and_what_was_lost_are_counted(analytics: Analytics) -> None:
     track(analytics, 5, errors=2)
     analytics.service.track_event(EventType.MESSAGE_SENT, "ada", timestamp=1)
-    assert analytics.metrics.read().gauges == {(MetricName.EVENTS_PENDING, None): 8}
+    assert analytics.metrics.read().gauges[MetricName.EVENTS_PENDING, None] == 8
     assert analytics.recorder.flush_blocking(30)
 
     reading = analytics.metrics.read()
@@ -58,7 +59,10 @@ def test_events_errors_and_what_was_lost_are_counted(analytics: Analytics) -> No
         MetricName.EVENTS_DROPPED: 1,
     }
     assert reading.counters[MetricName.EVENTS_DROPPED, "too_old"] == 1
-    assert reading.gauges == {(MetricName.EVENTS_PENDING, None): 0}
+    assert reading.gauges == {
+        (MetricName.EVENTS_PENDING, None): 0,
+        (MetricName.EVENTS_SPOOLED, None): 0,
+    }
 
 
 def test_what_was_never_accepted_is_lost_as_well(analytics: Analytics) -> None:
@@ -70,6 +74,14 @@ def test_what_was_never_accepted_is_lost_as_well(analytics: Analytics) -> None:
 
     assert counters(reading)[MetricName.EVENTS_TRACKED] == 1
     assert reading.counters[MetricName.EVENTS_DROPPED, "closed"] == 3
+
+
+def test_where_analytics_is_off_nothing_is_lost() -> None:
+    analytics = Analytics("memory://", config=AnalyticsConfig(enabled=False))
+    track(analytics, 2)
+    analytics.close()
+
+    assert set(analytics.metrics.read().counters.values()) == {0}
 
 
 def test_every_attempt_to_write_is_timed_also_one_that_fails() -> None:
@@ -338,3 +350,17 @@ if pid:
     os.waitpid(pid, 0)
 """
     ) == ["renewed", "False 0", "True 1"]
+
+
+def test_the_document_lists_every_metric_as_the_code_does() -> None:
+    document = Path(__file__).parent.parent / "docs" / "metrics.md"
+
+    rows = [
+        f"| `{name}` | {metric.unit} | {f'`{metric.dimension}`' if metric.dimension else 'none'} "
+        f"| {metric.kind} | {metric.meaning} |"
+        for name, metric in METRICS.items()
+    ]
+
+    assert [row for row in document.read_text().splitlines() if row.startswith("| `Analytics")] == (
+        rows
+    )

@@ -122,7 +122,7 @@ METRICS = {
             name=MetricName.BYTES_WRITTEN,
             kind=MetricKind.COUNTER,
             unit="Bytes",
-            meaning="Bytes of the events and rollups that a remote store confirmed.",
+            meaning="Bytes of the events that a remote store confirmed, as the store counts them.",
         ),
         MetricDefinition(
             name=MetricName.FLUSH_LATENCY,
@@ -239,6 +239,8 @@ class Metrics:
         durations = self._measurements.durations()
         lost = Counter(health.dropped)
         lost.update(health.rejected)
+        # Where analytics is switched off nothing is to be kept, so that nothing is lost.
+        lost.pop("disabled", None)
         counters: dict[Series, int] = {
             (MetricName.EVENTS_TRACKED, None): health.accepted,
             (MetricName.ERRORS, None): self._measurements.errors,
@@ -250,7 +252,10 @@ class Metrics:
         writes = durations.pop(None)
         return Reading(
             counters,
-            {(MetricName.EVENTS_PENDING, None): health.pending},
+            {
+                (MetricName.EVENTS_PENDING, None): health.pending,
+                (MetricName.EVENTS_SPOOLED, None): health.spooled,
+            },
             {
                 (MetricName.FLUSH_LATENCY, None): writes,
                 (MetricName.QUERY_LATENCY, None): sum(durations.values(), Durations()),

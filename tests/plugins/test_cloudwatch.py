@@ -141,6 +141,7 @@ def test_lines_add_up_to_the_recorder_s_own_counters(analytics: Analytics) -> No
     assert told.sum(MetricName.EVENTS_DROPPED, Reason="too_old") == 4
     assert told.sum(MetricName.BYTES_WRITTEN) == 100 * health.stored == 1600
     assert told.sum(MetricName.EVENTS_PENDING) == 0
+    assert told.count(MetricName.EVENTS_SPOOLED) == 3
     assert told.count(MetricName.FLUSH_LATENCY) == 4
     assert told.count(MetricName.QUERY_LATENCY) == 4
     assert told.count(MetricName.QUERY_LATENCY, Question="dashboard") == 4

@@ -96,6 +96,7 @@ def test_all_metrics_are_collected_with_the_recorder_s_numbers(
         # By reason alone: who sums over attributes has the whole.
         MetricName.EVENTS_DROPPED: health.dropped,
         MetricName.EVENTS_PENDING: {None: 0},
+        MetricName.EVENTS_SPOOLED: {None: 0},
         MetricName.BYTES_WRITTEN: {None: 100 * health.stored},
         MetricName.FLUSH_LATENCY: {None: 1},
         MetricName.QUERY_LATENCY: {"dashboard": 1},
