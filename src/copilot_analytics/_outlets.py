@@ -24,6 +24,11 @@ class Outlet(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """Where events wait that outlive the process."""
+        ...
+
+    @property
     def failures(self) -> int:
         """How often it could not keep events where it should; asked by any thread."""
         ...
@@ -66,6 +71,7 @@ class Direct:
         self._between = between
 
     idle = True
+    place = "nowhere"
     failures = 0
 
     def prepare(self, count: int) -> None:

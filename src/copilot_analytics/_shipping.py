@@ -99,6 +99,11 @@ class Shipper:
         return self._done == self._spool.entered
 
     @property
+    def place(self) -> str:
+        """Where the spool is."""
+        return self._spool.place
+
+    @property
     def failures(self) -> int:
         """How often events could not be spooled."""
         return self._spool.failures
@@ -143,13 +148,6 @@ class Shipper:
         else:
             self._thread.join()
         self._spool.close()
-        left = self._accounts.spooled
-        if left:
-            _log.warning(
-                "%d events are left in the spool (%s): the next start has them stored",
-                left,
-                self._spool.place,
-            )
 
     def forget_in_child(self) -> None:
         """Release in a forked child what is its parent's."""

@@ -291,8 +291,15 @@ class Recorder:
         return waiting
 
     def _abandon(self) -> int:
+        told = self._abandoned.is_set()
         self._abandoned.set()
         with self._lock:
+            if self._accounts.spooled and not told:
+                _log.warning(
+                    "%d events are left in the spool (%s): the next start has them stored",
+                    self._accounts.spooled,
+                    self._outlet.place,
+                )
             return self._accounts.held + self._accounts.spooled + len(self._queue)
 
     def end_at_exit(self) -> None:

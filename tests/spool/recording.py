@@ -157,10 +157,12 @@ def main(command: str, database: str, folder: str, *arguments: str) -> None:
     with SQLiteStore(Path(database)) as store:
         if command == "record":
             batch, count = map(int, arguments)
-            recorder = recorder_of(store, Path(folder), batch_size=batch, write_interval=SOON)
+            recorder = recorder_of(store, Path(folder), batch_size=batch, write_interval=0.02)
+            pace = threading.Event()
             for number in range(count):
                 recorder.record(message(number))
                 say(number)
+                pace.wait(0.0002)
         else:
             recorder = recorder_of(store, Path(folder))
             recorder.record(message())
