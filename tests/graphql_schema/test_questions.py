@@ -111,6 +111,8 @@ RANGE = "query($range: DateRange) { dashboard(range: $range) { range { start end
         ({"preset": "LAST_7_DAYS"}, ("2025-06-09", "2025-06-15", 7)),
         ({"preset": "LAST_30_DAYS"}, ("2025-05-17", "2025-06-15", 30)),
         ({"preset": "LAST_90_DAYS"}, ("2025-03-18", "2025-06-15", 90)),
+        ({"preset": "THIS_MONTH"}, ("2025-06-01", "2025-06-15", 15)),
+        ({"preset": "LAST_MONTH"}, ("2025-05-01", "2025-05-31", 31)),
         ({"preset": None, "start": None, "end": None}, ("2025-05-17", "2025-06-15", 30)),
     ],
 )
