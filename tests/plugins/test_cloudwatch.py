@@ -334,14 +334,17 @@ import os, sys
 from copilot_analytics import Analytics, AnalyticsConfig
 from copilot_analytics_plugins.cloudwatch import CloudWatchMetrics
 analytics = Analytics("memory://", config=AnalyticsConfig(flush_interval=3600.0))
-CloudWatchMetrics(analytics).start()
+metrics = CloudWatchMetrics(analytics, **eval(sys.argv[1])).start()
 analytics.service.track_error("ada", "Timeout")
 """
 
 
-def run(program: str) -> str:
+def run(program: str, arguments: dict[str, object] | None = None) -> str:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", PROGRAM + program],
+        [
+            *(sys.executable, "-W", "ignore::DeprecationWarning"),
+            *("-c", PROGRAM + program, repr(arguments or {})),
+        ],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
@@ -358,13 +361,9 @@ def test_the_exit_of_the_interpreter_publishes_what_is_left() -> None:
     assert (told.sum(MetricName.EVENTS_TRACKED), told.sum(MetricName.ERRORS)) == (1, 1)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_publishes_its_own_alone() -> None:
-    """Also the parent's thread, which the child does not have."""
-    told = Sums(
-        run(
-            """
+FORKING = """
 assert analytics.recorder.flush_blocking(30)
+assert metrics.publish()
 pid = os.fork()
 if pid:
     assert os.waitpid(pid, 0)[1] == 0
@@ -374,11 +373,15 @@ else:
     analytics.close()
     os._exit(0)
 """
-        )
-    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_publishes_its_own_alone() -> None:
+    """Also the parent's thread, which the child does not have."""
+    told = Sums(run(FORKING))
 
     assert (told.sum(MetricName.EVENTS_TRACKED), told.sum(MetricName.ERRORS)) == (3, 3)
-    assert told.samples[MetricName.EVENTS_TRACKED, (("Store", "memory://"),)] == 2
+    assert told.count(MetricName.EVENTS_TRACKED) == 3
 
 
 # Requests.
@@ -409,6 +412,37 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+def statistics(
+    moto: str, namespace: str, name: MetricName, dimensions: dict[str, str]
+) -> tuple[float, float]:
+    """The sum of a metric, and of how many samples it is."""
+    now = datetime.now(UTC)
+    metric = {
+        "Namespace": namespace,
+        "MetricName": name,
+        "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+    }
+    client = boto3.client("cloudwatch", region_name=REGION, endpoint_url=moto)
+    results = client.get_metric_data(
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        MetricDataQueries=[
+            {
+                "Id": stat.lower(),
+                "MetricStat": {
+                    "Metric": metric,
+                    "Period": 7200,
+                    "Stat": stat,
+                    "Unit": METRICS[name].unit,
+                },
+            }
+            for stat in ("Sum", "SampleCount")
+        ],
+    )["MetricDataResults"]
+    (total,), (samples,) = (result["Values"] for result in results)
+    return total, samples
+
+
 def test_cloudwatch_adds_up_to_the_recorder_s_own_counters(analytics: Analytics, moto: str) -> None:
     metrics = CloudWatchMetrics(
         analytics,
@@ -423,36 +457,8 @@ def test_cloudwatch_adds_up_to_the_recorder_s_own_counters(analytics: Analytics,
     work(analytics, rounds=2)
     analytics.close()
 
-    client = boto3.client("cloudwatch", region_name=REGION, endpoint_url=moto)
-
     def told(name: MetricName, **own: str) -> tuple[float, float]:
-        now = datetime.now(UTC)
-        metric = {
-            "Namespace": "Test",
-            "MetricName": name,
-            "Dimensions": [
-                {"Name": key, "Value": value}
-                for key, value in {"Store": "memory://", **own}.items()
-            ],
-        }
-        results = client.get_metric_data(
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(hours=1),
-            MetricDataQueries=[
-                {
-                    "Id": stat.lower(),
-                    "MetricStat": {
-                        "Metric": metric,
-                        "Period": 7200,
-                        "Stat": stat,
-                        "Unit": METRICS[name].unit,
-                    },
-                }
-                for stat in ("Sum", "SampleCount")
-            ],
-        )["MetricDataResults"]
-        (total,), (samples,) = (result["Values"] for result in results)
-        return total, samples
+        return statistics(moto, "Test", name, {"Store": "memory://", **own})
 
     health = analytics.recorder.health()
     assert told(MetricName.EVENTS_TRACKED) == (health.accepted, 2) == (15, 2)
@@ -471,6 +477,14 @@ def test_cloudwatch_adds_up_to_the_recorder_s_own_counters(analytics: Analytics,
         total, samples = told(name, **own)
         assert samples == exact.count == 3
         assert total == pytest.approx(exact.total_ms, rel=0.021)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_opens_a_connection_of_its_own(moto: str) -> None:
+    arguments = {"mode": "put", "namespace": "Forked", "region": REGION, "endpoint_url": moto}
+    run(FORKING, {**arguments, "dimensions": {"Of": "both"}})
+
+    assert statistics(moto, "Forked", MetricName.ERRORS, {"Of": "both"}) == (3, 3)
 
 
 def test_a_publication_fits_into_one_request() -> None:
