@@ -51,7 +51,7 @@ class CacheCounters:
 @strawberry.type(
     description=(
         "How recording goes, now; counts are since the process started. "
-        "accepted = stored + pending + all dropped."
+        "accepted + recovered = stored + pending + spooled + all dropped."
     )
 )
 class RecorderHealth:
@@ -61,6 +61,12 @@ class RecorderHealth:
     accepted: Count = strawberry.field(description="Events taken.")
     stored: Count = strawberry.field(description="Events that the store confirmed.")
     pending: Count = strawberry.field(description="Events waiting in memory.")
+    spooled: Count = strawberry.field(
+        description="Events waiting for a remote store, on the server's disk."
+    )
+    recovered: Count = strawberry.field(
+        description="Events found on disk, which earlier processes had accepted."
+    )
     dropped: list[NamedCount] = strawberry.field(
         description="Accepted events that were given up, by reason."
     )
@@ -102,6 +108,8 @@ class RecorderHealth:
             accepted=Count(health.accepted),
             stored=Count(health.stored),
             pending=Count(health.pending),
+            spooled=Count(health.spooled),
+            recovered=Count(health.recovered),
             dropped=NamedCount.all_of(health.dropped),
             rejected=NamedCount.all_of(health.rejected),
             skipped=NamedCount.all_of(health.skipped),
