@@ -118,6 +118,17 @@ def test_a_refused_making_is_told(client: DynamoDBClient, proxy: FaultyProxy) ->
         create(client)
 
 
+def test_backups_that_cannot_be_asked_about_are_told(
+    client: DynamoDBClient, proxy: FaultyProxy
+) -> None:
+    """Only an engine without them is passed over."""
+    create(client)
+    proxy.script += [Pass(), Pass(), Answer.error("ValidationException", "No")]
+
+    with pytest.raises(StoreError, match="DescribeContinuousBackups was refused"):
+        differences(client)
+
+
 def test_a_table_on_its_way_out_is_told(client: DynamoDBClient, proxy: FaultyProxy) -> None:
     proxy.script += [described("DELETING"), described("DELETING")]
 

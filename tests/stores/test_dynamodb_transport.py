@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +48,29 @@ def query(endpoint: str | None = None, region: str | None = None) -> object:
         return client.call("Query", {"TableName": "the-table"})
     finally:
         client.close()
+
+
+def test_without_boto3_the_extra_is_named() -> None:
+    program = """
+import sys
+sys.modules["boto3"] = None
+try:
+    import copilot_analytics.stores._dynamodb_client
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ended.stdout == (
+        "MissingDependencyError the package 'boto3' is not installed: run pip install "
+        "'copilot-analytics[dynamodb]'\n"
+    )
 
 
 def test_region_and_endpoint_are_boto3s(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

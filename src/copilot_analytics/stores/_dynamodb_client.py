@@ -140,7 +140,9 @@ class DynamoDBClient:
         body = _encode(request)
         deadline = time.monotonic() + self._time_limit
         cured: set[Cure] = set()
-        for number in range(1, self._attempts + 1):
+        number, longest_pause = 0, _FIRST_PAUSE
+        while True:
+            number += 1
             answer = self._attempt(operation, body, deadline, cured)
             if not isinstance(answer, _Failure):
                 unprocessed = answer.get("UnprocessedItems")
@@ -151,11 +153,11 @@ class DynamoDBClient:
             if answer.cure is Cure.NONE or number == self._attempts:
                 raise answer.error
             if answer.cure is Cure.PAUSE:
-                pause = random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (number - 1)))
+                pause = random.uniform(0, longest_pause)
+                longest_pause = min(2 * longest_pause, _LONGEST_PAUSE)
                 if time.monotonic() + pause >= deadline:
                     raise answer.error
                 time.sleep(pause)
-        raise AssertionError("the last attempt neither returned nor raised")
 
     def _attempt(
         self, operation: str, body: bytes, deadline: float, cured: set[Cure]
