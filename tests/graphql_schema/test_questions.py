@@ -66,6 +66,8 @@ def test_every_operation_answers(endpoint: Any) -> None:
         "export": {"format": "JSON"},
         "user_activity": {"userId": "ada"},
         "error_pattern": {"fingerprint": "none"},
+        "conversation": {"id": "none", "userId": "ada"},
+        "erase_user": {"userId": "nobody"},
     }
 
     async def ask() -> dict[str, Any]:
@@ -167,7 +169,7 @@ def test_mistakes_name_the_argument_and_the_fix(endpoint: Any) -> None:
         (
             '{userActivity(userId:""){messages}}',
             "userId",
-            "userId cannot be '': give a user's id, or leave it out for your own.",
+            "userId cannot be '': give a user's id.",
         ),
         (
             '{timeSeries(metric:ERRORS,errorType:"E",interval:HOUR){at}}',
