@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from copilot_analytics.store_samples import (
     sample_events,
 )
 from copilot_analytics.stores import SQLiteStore, _sqlite_schema
+from copilot_analytics.stores._sqlite_erasure import ErasureDay, days_to_erase
 from copilot_analytics.stores.base import Erasure, EventSelection
 from copilot_analytics.testing import FakeClock
 from copilot_analytics.verification import verify
@@ -164,3 +166,21 @@ def test_a_file_of_the_first_version_can_be_erased_from(path: Path) -> None:
         store.write(Batch("writer", numbered([one("ada"), one("bob")])))
         assert store.erase_user("ada").events == 1
         assert not verify(store, DateRange(DAYS.end, DAYS.end)).differences
+
+
+def test_what_is_written_while_days_are_looked_for_is_erased(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollup by which it would be found goes with the day."""
+    more = Batch("other", numbered([one("ada", NOW_MS + 1), one("ada", NOW_MS - 1)], "other"))
+
+    def find_and_write(*args: Any) -> list[ErasureDay]:
+        days = days_to_erase(*args)
+        store.write(more)
+        return days
+
+    with SQLiteStore(path, clock=FakeClock(NOW_MS)) as store:
+        store.write(Batch("writer", numbered([one("ada")])))
+        monkeypatch.setattr("copilot_analytics.stores.sqlite.days_to_erase", find_and_write)
+        assert store.erase_user("ada").events == 3
+        assert not store.events(EVERYTHING, limit=9)

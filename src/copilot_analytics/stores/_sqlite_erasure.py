@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,20 +14,34 @@ from ..distinct import Distinct, user_hash
 from ..events import ANONYMOUS_PREFIX
 from ..periods import DAY_MS
 from ..rollups import DISTINCT_KINDS, RollupKey, RollupKind
-from ._sqlite_events import Span, select_events, user_spans, whole_days
+from ._sqlite_events import Span, select_events, user_spans, whole_day
 from ._sqlite_schema import HOURS, KIND_CODES, period_number
 from ._sqlite_writing import USERS, raise_generations
 from .base import Erasure, EventSelection
 
-__all__ = ["days_to_erase", "erase_day", "erase_from_patterns"]
+__all__ = ["ErasureDay", "days_to_erase", "erase_day", "erase_from_patterns"]
 
 _CHUNK = 5_000
 _USER_CODE = KIND_CODES[RollupKind.USER]
 _DISTINCT_CODES = tuple(sorted(KIND_CODES[kind] for kind in DISTINCT_KINDS))
 
 
-def days_to_erase(connection: sqlite3.Connection, user_id: str, first_kept_day: int) -> list[Span]:
-    """Return when on which days there may be anything of a user, in order.
+class ErasureDay(NamedTuple):
+    """A day on which there may be something of a user.
+
+    Attributes:
+        number: the day's.
+        whole: whether all of it has to be looked at; else from their first event to their last.
+    """
+
+    number: int
+    whole: bool
+
+
+def days_to_erase(
+    connection: sqlite3.Connection, user_id: str, first_kept_day: int
+) -> list[ErasureDay]:
+    """Return the days on which there may be anything of a user, in order.
 
     Args:
         connection: a connection that may read.
@@ -37,51 +52,55 @@ def days_to_erase(connection: sqlite3.Connection, user_id: str, first_kept_day: 
         "SELECT (SELECT timestamp FROM events ORDER BY timestamp LIMIT 1), "
         "(SELECT timestamp FROM events ORDER BY timestamp DESC LIMIT 1)"
     ).fetchone()
-    days = (0, -1) if oldest is None else (oldest // DAY_MS, newest // DAY_MS)
+    kept = range(0) if oldest is None else range(oldest // DAY_MS, newest // DAY_MS + 1)
     if user_id.startswith(ANONYMOUS_PREFIX):
-        return whole_days(*days)
+        return [ErasureDay(day, whole=True) for day in kept]
     first, last = connection.execute(
         "SELECT (SELECT period FROM rollups WHERE kind = :kind ORDER BY period LIMIT 1), "
         "(SELECT period FROM rollups WHERE kind = :kind ORDER BY period DESC LIMIT 1)",
         {"kind": _USER_CODE},
     ).fetchone()
     seen = [] if first is None else user_spans(connection, user_id, first, last)
-    unknown = whole_days(days[0], min(days[1], first_kept_day - 1))
-    spans = {span[0] // DAY_MS: span for span in (*seen, *unknown)}
-    return [spans[day] for day in sorted(spans)]
+    days = dict.fromkeys((first_ms // DAY_MS for first_ms, _ in seen), False)
+    days.update(dict.fromkeys((day for day in kept if day < first_kept_day), True))
+    return [ErasureDay(day, whole=days[day]) for day in sorted(days)]
 
 
 def erase_day(
-    connection: sqlite3.Connection, user_id: str, span: Span, stand_in: int, *, now_ms: int
+    connection: sqlite3.Connection, user_id: str, day: ErasureDay, stand_in: int, *, now_ms: int
 ) -> Erasure:
     """Erase what there is of a user on one day, in the transaction that the caller holds.
 
     Args:
         connection: holds a write transaction, and overwrites what it deletes.
         user_id: their stored id.
-        span: when, on that day.
+        day: which day.
         stand_in: takes the place of their hash.
         now_ms: tells whether the day has ended.
     """
-    first, last = span
-    day = first // DAY_MS
-    counted = _counted_in(connection, user_id, span)
+    number = day.number
+    # Asked again, now that nobody writes: more may have come since the day was found.
+    spans = whole_day(number) if day.whole else user_spans(connection, user_id, number, number)
+    if not spans:
+        return Erasure()
+    [(first, last)] = spans
+    counted = _counted_in(connection, user_id, (first, last))
     events = connection.execute(
         "DELETE FROM events WHERE timestamp BETWEEN ? AND ? AND user_id = ?", (first, last, user_id)
     ).rowcount
     connection.execute("UPDATE tallies SET n = n - ? WHERE name = 'events'", (events,))
     # Before the rollup, by which they would be found.
-    key = (_USER_CODE, day, user_id)
+    key = (_USER_CODE, number, user_id)
     connection.execute("DELETE FROM details WHERE kind = ? AND period = ? AND dimension = ?", key)
     rollups = connection.execute(
         "DELETE FROM rollups WHERE kind = ? AND period = ? AND dimension = ?", key
     ).rowcount
-    sets = _replace_hash(connection, user_hash(user_id), day, stand_in)
+    sets = _replace_hash(connection, user_hash(user_id), number, stand_in)
     connection.executemany(
         "INSERT OR IGNORE INTO unbacked VALUES (?, ?, ?)", sorted({*counted, *sets})
     )
     if events or rollups or sets:
-        raise_generations(connection, [day], now_ms)
+        raise_generations(connection, [number], now_ms)
         connection.execute("UPDATE tallies SET n = n + 1 WHERE name = 'erasures'")
     return Erasure(events=events, rollups=rollups, distinct=len(sets))
 

@@ -13,7 +13,7 @@ from ..rollups import RollupKind
 from ._sqlite_schema import EVENT_CODES, EVENT_TYPES, KIND_CODES
 from .base import EventSelection
 
-__all__ = ["Span", "select_events", "user_spans", "whole_days"]
+__all__ = ["Span", "select_events", "user_spans", "whole_day"]
 
 Span = tuple[int, int]
 """A first and a last timestamp, epoch milliseconds, both inclusive."""
@@ -91,6 +91,6 @@ def user_spans(
     return connection.execute(_USER_DAYS, bounds).fetchall() if first_day <= last_day else []
 
 
-def whole_days(first_day: int, last_day: int) -> list[Span]:
-    """Return the span of each day, in order."""
-    return [(day * DAY_MS, day * DAY_MS + DAY_MS - 1) for day in range(first_day, last_day + 1)]
+def whole_day(day: int) -> list[Span]:
+    """Return the span of a day, by its number, alone in a list as `user_spans` has it."""
+    return [(day * DAY_MS, day * DAY_MS + DAY_MS - 1)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote, unquote
 
 from ..batch import Batch
@@ -17,21 +17,29 @@ from ..errors import ConfigurationError, StoreError
 from ..events import ANONYMOUS_PREFIX, AnalyticsEvent
 from ..ids import new_id
 from ..periods import DAY_MS, DateRange
-from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ..rollups import Pattern, Rollup, RollupKind
 from ..typing import Clock, SystemClock
 from ._sqlite_connections import Connections
 from ._sqlite_erasure import days_to_erase, erase_day, erase_from_patterns
-from ._sqlite_events import Span, select_events, user_spans, whole_days
+from ._sqlite_events import Span, select_events, user_spans
+from ._sqlite_reading import (
+    DETAILS_OF,
+    SERIES,
+    TOTALS,
+    USERS_OF,
+    DaySnapshot,
+    pattern_of,
+    rollup_of,
+    rows_of,
+)
 from ._sqlite_retention import Sweep
 from ._sqlite_schema import (
     HOURS,
     KIND_CODES,
-    KINDS,
     day_number,
-    headline_columns,
     period_name,
 )
-from ._sqlite_writing import DETAILS, USERS, KnownUsers, write_batch
+from ._sqlite_writing import DETAILS, KnownUsers, write_batch
 from .base import Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["SQLiteStore"]
@@ -138,10 +146,10 @@ class SQLiteStore(Store):
     ) -> dict[str, Rollup]:
         """See `Store.totals`."""
         with self._connections.reading() as connection:
-            rows = _rows(connection, _TOTALS[kind], kind, range, dimensions)
-            rollups = {row[0]: _rollup(kind, row[1:]) for row in rows if row[0] is not None}
+            rows = rows_of(connection, TOTALS[kind], kind, range, dimensions)
+            rollups = {row[0]: rollup_of(kind, row[1:]) for row in rows if row[0] is not None}
             if detail:
-                for dimension, blob in _rows(connection, _DETAILS, kind, range, dimensions):
+                for dimension, blob in rows_of(connection, DETAILS_OF, kind, range, dimensions):
                     rollups[dimension].add(Rollup(DETAILS.decode(blob)))
         return rollups
 
@@ -156,8 +164,8 @@ class SQLiteStore(Store):
             code, first, last = HOURS, first * 24, last * 24 + 23
         bounds = {"kind": code, "first": first, "last": last, "dimension": dimension}
         with self._connections.reading() as connection:
-            rows = connection.execute(_SERIES[kind], bounds)
-            return {period_name(code, row[0]): _rollup(kind, row[2:], row[1]) for row in rows}
+            rows = connection.execute(SERIES[kind], bounds)
+            return {period_name(code, row[0]): rollup_of(kind, row[2:], row[1]) for row in rows}
 
     def distinct(
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
@@ -165,7 +173,7 @@ class SQLiteStore(Store):
         """See `Store.distinct`."""
         parts: dict[str, list[bytes]] = {}
         with self._connections.reading() as connection:
-            for dimension, blob in _rows(connection, _USERS_OF, kind, range, dimensions):
+            for dimension, blob in rows_of(connection, USERS_OF, kind, range, dimensions):
                 parts.setdefault(dimension, []).append(blob)
         return {dimension: Distinct.merge_bytes(found) for dimension, found in parts.items()}
 
@@ -180,7 +188,7 @@ class SQLiteStore(Store):
                     (dimension,),
                 ).fetchone()
                 if row is not None:
-                    patterns[dimension] = _pattern(dimension, *row)
+                    patterns[dimension] = pattern_of(dimension, *row)
         return patterns
 
     def generations(self, range: DateRange) -> int:
@@ -198,7 +206,7 @@ class SQLiteStore(Store):
         with self._connections.reading() as connection:
             # A transaction sees the moment of its first read, not of its BEGIN.
             connection.execute("SELECT n FROM tallies").fetchone()
-            yield _SQLiteSnapshot(connection, day)
+            yield DaySnapshot(connection, day)
 
     def events(
         self,
@@ -240,11 +248,10 @@ class SQLiteStore(Store):
         if user_id is None or user_id.startswith(ANONYMOUS_PREFIX):
             return [span]
         first, last = (ms // DAY_MS for ms in span)
+        # Before it, a missing rollup tells nothing.
         known = max(first, self._sweep.first_rollup_day(self._clock.now_ms()))
-        return [
-            *whole_days(first, min(last, known - 1)),
-            *user_spans(connection, user_id, known, last),
-        ]
+        unknown = [(span[0], known * DAY_MS - 1)] if first < known else []
+        return [*unknown, *user_spans(connection, user_id, known, last)]
 
     def erase_user(self, user_id: str) -> Erasure:
         """See `Store.erase_user`; a transaction for each of the user's days.
@@ -261,10 +268,10 @@ class SQLiteStore(Store):
         erased = Erasure()
         with self._connections.reading() as connection:
             first_kept = self._sweep.first_rollup_day(now_ms)
-            spans = days_to_erase(connection, user_id, first_kept)
-        for span in spans:
+            days = days_to_erase(connection, user_id, first_kept)
+        for day in days:
             with self._connections.writing() as connection:
-                erased += erase_day(connection, user_id, span, stand_in, now_ms=now_ms)
+                erased += erase_day(connection, user_id, day, stand_in, now_ms=now_ms)
         with self._connections.writing() as connection:
             erased += erase_from_patterns(connection, user_id)
         self._known.clear()
@@ -280,143 +287,6 @@ class SQLiteStore(Store):
                 for name in ("page_size", "page_count", "freelist_count")
             )
         return {"events": events, "bytes": pages * size, "freeBytes": free * size}
-
-
-class _SQLiteSnapshot:
-    """One day, read in the transaction that `SQLiteStore.snapshot` holds."""
-
-    def __init__(self, connection: sqlite3.Connection, day: dt.date) -> None:
-        self._connection = connection
-        self._day = day_number(day)
-
-    def events(self) -> Iterator[AnalyticsEvent]:
-        start_ms = self._day * DAY_MS
-        return select_events(
-            self._connection, EventSelection(start_ms=start_ms, end_ms=start_ms + DAY_MS - 1)
-        )
-
-    def rollups(self) -> Iterator[tuple[RollupKey, Rollup]]:
-        for code, kind in KINDS.items():
-            bounds = self._bounds(code)
-            for period, dimension, detail, *row in self._connection.execute(_DAY[kind], bounds):
-                key = RollupKey(kind, dimension, period_name(code, period))
-                yield key, _rollup(kind, row, detail)
-
-    def distinct(self) -> Iterator[tuple[RollupKey, Distinct]]:
-        for kind, code in KIND_CODES.items():
-            rows = self._connection.execute(
-                "SELECT period, dimension, users FROM distinct_users "
-                "WHERE kind = :kind AND period BETWEEN :first AND :last",
-                self._bounds(code),
-            )
-            for period, dimension, blob in rows:
-                key = RollupKey(kind, dimension, period_name(code, period))
-                yield key, Distinct.from_bytes(blob)
-
-    def unbacked(self) -> Iterator[RollupKey]:
-        for code, kind in KINDS.items():
-            rows = self._connection.execute(
-                "SELECT period, dimension FROM unbacked "
-                "WHERE kind = :kind AND period BETWEEN :first AND :last",
-                self._bounds(code),
-            )
-            for period, dimension in rows:
-                yield RollupKey(kind, dimension, period_name(code, period))
-
-    def _bounds(self, code: int) -> dict[str, int]:
-        first, last = self._day, self._day
-        if code == HOURS:
-            first, last = first * 24, last * 24 + 23
-        return {"kind": code, "first": first, "last": last}
-
-
-class _Question:
-    """One question in two forms: of every dimension of a range, and of one.
-
-    Of one, each day is looked up by the whole key: a range of days holds every other dimension's
-    rows too, and there may be 10,000 users.
-    """
-
-    __slots__ = ("of_all", "of_one")
-
-    def __init__(self, columns: str, table: str, rest: str = "") -> None:
-        self.of_all = (
-            f"SELECT dimension, {columns} FROM {table} "
-            f"WHERE kind = :kind AND period BETWEEN :first AND :last {rest}"
-        )
-        self.of_one = f"{_PERIODS} SELECT dimension, {columns} {_OF_ONE.format(table=table)}"
-
-
-_PERIODS = (
-    "WITH RECURSIVE periods (p) AS "
-    "(SELECT :first UNION ALL SELECT p + 1 FROM periods WHERE p < :last)"
-)
-_OF_ONE = (
-    "FROM periods CROSS JOIN {table} "
-    "ON {table}.kind = :kind AND {table}.period = p AND {table}.dimension = :dimension"
-)
-_WITH_DETAIL = (
-    "LEFT JOIN details ON details.kind = rollups.kind AND details.period = rollups.period "
-    "AND details.dimension = rollups.dimension"
-)
-
-
-def _columns(kind: RollupKind) -> str:
-    return ", ".join(("first", "last", *headline_columns(kind)))
-
-
-def _sums(kind: RollupKind) -> str:
-    sums = (f"sum({column})" for column in headline_columns(kind))
-    return ", ".join(("min(first)", "max(last)", *sums))
-
-
-_TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
-_DETAILS = _Question("counters", "details")
-_USERS_OF = _Question("users", "distinct_users")
-_SERIES = {
-    kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
-    f"{_OF_ONE.format(table='rollups')} {_WITH_DETAIL}"
-    for kind in RollupKind
-}
-_DAY = {
-    kind: f"SELECT rollups.period, rollups.dimension, counters, {_columns(kind)} "
-    f"FROM rollups {_WITH_DETAIL} "
-    "WHERE rollups.kind = :kind AND rollups.period BETWEEN :first AND :last"
-    for kind in RollupKind
-}
-
-
-def _rows(
-    connection: sqlite3.Connection,
-    question: _Question,
-    kind: RollupKind,
-    days: DateRange,
-    dimensions: Iterable[str] | None,
-) -> Iterator[tuple[Any, ...]]:
-    bounds: dict[str, object] = {
-        "kind": KIND_CODES[kind],
-        "first": day_number(days.start),
-        "last": day_number(days.end),
-    }
-    if dimensions is None:
-        yield from connection.execute(question.of_all, bounds)
-        return
-    for dimension in dict.fromkeys(dimensions):
-        yield from connection.execute(question.of_one, {**bounds, "dimension": dimension})
-
-
-def _rollup(kind: RollupKind, row: Sequence[int], detail: bytes | None = None) -> Rollup:
-    first, last, *headlines = row
-    counters = {name: n for name, n in zip(HEADLINES[kind], headlines, strict=True) if n}
-    if detail is not None:
-        counters.update(DETAILS.decode(detail))
-    return Rollup(counters, first or 0, last or 0)
-
-
-def _pattern(
-    dimension: str, error_type: str, message: str, count: int, first: int, last: int, users: str
-) -> Pattern:
-    return Pattern(dimension, error_type, message, count, first, last, USERS.decode(users))
 
 
 def _path_of(path_or_url: str | Path) -> Path:
