@@ -148,6 +148,7 @@ class Seen:
     operation: str
     body: bytes
     headers: Mapping[str, str]
+    """By names in lower case."""
     port: int
     """The client's, which tells its connections apart."""
 
@@ -248,7 +249,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         operation = self.headers.get("x-amz-target", "").rpartition(".")[2]
-        seen = Seen(operation, body, dict(self.headers.items()), self.client_address[1])
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
+        seen = Seen(operation, body, headers, self.client_address[1])
         fault = self._proxy.fault_of(seen)
         match fault:
             case Answer(status, text, more):

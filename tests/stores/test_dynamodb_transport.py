@@ -164,6 +164,14 @@ def test_a_missing_profile_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         DynamoDBClient("the-table")
 
 
+def test_a_password_in_the_endpoint_is_told_nowhere(proxy: FaultyProxy) -> None:
+    client = DynamoDBClient("the-table", endpoint_url=proxy.url.replace("//", "//ada:pass@"))
+
+    assert client.call("Query", {"TableName": "the-table"}) == {"Count": 3}
+    assert client.url == f"dynamodb://the-table?region=eu-central-1&endpoint={proxy.url}"
+    client.close()
+
+
 def test_an_endpoint_where_nobody_listens_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -221,11 +229,13 @@ def test_a_host_that_does_not_answer_is_told() -> None:
 def test_requests_go_through_the_environments_proxy(
     monkeypatch: pytest.MonkeyPatch, proxy: FaultyProxy
 ) -> None:
-    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//ada:pass@"))
 
     assert query("http://dynamodb.example:8000") == {"Count": 3}
 
-    assert proxy.seen[0].headers["host"] == "dynamodb.example:8000"
+    headers = proxy.seen[0].headers
+    assert headers["host"] == "dynamodb.example:8000"
+    assert headers["proxy-authorization"] == "Basic YWRhOnBhc3M="
 
 
 def test_a_proxy_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ class DynamoDBClient:
         self.region = self._transport.region
         shown = {"region": self.region}
         if endpoint_url is not None:
-            shown["endpoint"] = endpoint_url
+            shown["endpoint"] = self._transport.url
         self.url = f"dynamodb://{quote(table)}?{urlencode(shown, safe=':/')}"
         self.consumed: Callable[[str, Mapping[str, Any]], None] | None = None
         renew_in_children(self)

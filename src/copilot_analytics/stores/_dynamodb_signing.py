@@ -73,6 +73,8 @@ class Signer:
             f"{_ALGORITHM}\n{stamp}\n{scope}\n{digest}".encode(),
             "sha256",
         ).hex()
+        # Spelt as urllib3 spells it, which would otherwise send a second one to a proxy.
+        headers["Host"] = headers.pop("host")
         headers["authorization"] = (
             f"{_ALGORITHM} Credential={credentials.access_key}/{scope}, "
             f"SignedHeaders={names}, Signature={signature}"

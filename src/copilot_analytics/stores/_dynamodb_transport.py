@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from threading import Lock
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import ConfigurationError, MissingDependencyError
 from ._dynamodb_signing import Credentials, Signer
@@ -24,7 +24,7 @@ try:
     import urllib3
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError, NoRegionError
-    from botocore.httpsession import get_cert_path
+    from botocore.httpsession import ProxyConfiguration, get_cert_path
     from botocore.session import get_session
     from botocore.utils import get_environ_proxies
     from urllib3.exceptions import (
@@ -87,10 +87,11 @@ class Transport:
     def __init__(self, *, region: str | None, endpoint_url: str | None, connections: int) -> None:
         meta = _resolved(region, endpoint_url)
         self.region: str = meta.region_name
-        self.url: str = meta.endpoint_url
-        parts = urlsplit(self.url)
+        endpoint: str = meta.endpoint_url
+        parts = urlsplit(endpoint)
+        host = parts.netloc.rpartition("@")[2]  # a password there would show in every message
+        self.url: str = urlunsplit(parts._replace(netloc=host))
         self._target = self.url if parts.path else f"{self.url}/"
-        host = parts.netloc.rpartition("@")[2]
         self._signer = Signer(host, parts.path or "/", self.region)
         self._connections = connections
         self._clock_offset = dt.timedelta(0)
@@ -198,16 +199,16 @@ class Transport:
         with self._lock:
             if self._pool is None:
                 options: dict[str, Any] = {"maxsize": self._connections}
-                scheme = urlsplit(self.url).scheme
-                if scheme == "https":
+                if self.url.startswith("https:"):
                     bundle = get_session().get_config_variable("ca_bundle")
                     options["ca_certs"] = bundle or get_cert_path(True)
-                proxy = get_environ_proxies(self.url).get(scheme)
-                self._pool = (
-                    urllib3.ProxyManager(proxy, **options)
-                    if proxy
-                    else urllib3.PoolManager(**options)
-                )
+                proxies = ProxyConfiguration(get_environ_proxies(self.url))
+                proxy = proxies.proxy_url_for(self.url)
+                if proxy:
+                    headers = proxies.proxy_headers_for(proxy)
+                    self._pool = urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+                else:
+                    self._pool = urllib3.PoolManager(**options)
             return self._pool
 
     def _told(self, exc: HTTPError, connect: float, read: float) -> TransportError:
