@@ -30,6 +30,57 @@ def over_memory(**settings: object) -> Analytics:
     return Analytics("memory://", config=config, clock=FakeClock(NOON))
 
 
+class FarStore(MemoryStore):
+    remote = True
+
+
+class TestSpool:
+    @pytest.mark.parametrize(
+        ("store", "spool", "spools"),
+        [
+            (FarStore(), "auto", True),
+            (FarStore(), "on", True),
+            (FarStore(), "off", False),
+            (MemoryStore(), "auto", False),
+            (MemoryStore(), "on", True),
+        ],
+    )
+    def test_events_for_remote_stores_are_spooled_unless_set_otherwise(
+        self, tmp_path: Path, store: MemoryStore, spool: str, spools: bool
+    ) -> None:
+        config = AnalyticsConfig(strict=True, spool=spool, spool_dir=str(tmp_path))
+        analytics = Analytics(store, config=config)
+        assert list(tmp_path.iterdir()) == []
+
+        analytics.service.track_command_execution("ada", "add", True)
+
+        assert analytics.close() == 0
+        assert store.statistics()["events"] == 1
+        assert len(list(tmp_path.iterdir())) == spools
+
+    def test_files_of_one_relative_name_in_different_folders_have_spools_of_their_own(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = AnalyticsConfig(strict=True, spool="on", spool_dir=str(tmp_path / "spool"))
+        for name in ("here", "there"):
+            (tmp_path / name).mkdir()
+            monkeypatch.chdir(tmp_path / name)
+            analytics = Analytics("sqlite:///events.db", config=config)
+            analytics.service.track_command_execution("ada", "add", True)
+            assert analytics.close() == 0
+
+        assert len(list((tmp_path / "spool").iterdir())) == 2
+
+    def test_a_disabled_one_spools_nothing(self, tmp_path: Path) -> None:
+        config = AnalyticsConfig(strict=True, enabled=False, spool_dir=str(tmp_path))
+        with_nothing = Analytics(FarStore(), config=config)
+
+        with_nothing.service.track_command_execution("ada", "add", True)
+
+        assert with_nothing.close() == 0
+        assert list(tmp_path.iterdir()) == []
+
+
 class TestMaking:
     def test_a_url_wins_over_the_setting(self) -> None:
         analytics = Analytics("memory://", config=AnalyticsConfig(store="sqlite:///unused.db"))

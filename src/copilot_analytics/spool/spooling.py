@@ -21,7 +21,7 @@ from ..writer import Writer
 from .backlog import Backlog, Portion
 from .directories import Directory
 from .identities import Identity
-from .journal import Journal, JournalFullError, Released
+from .journal import SEGMENT_BYTES, Journal, JournalFullError, Released
 from .leftovers import Leftovers
 
 __all__ = ["Spool", "SpoolSettings", "root_of"]
@@ -259,7 +259,11 @@ class Spool:
         directory = next(Directory.unlocked(root), None) or Directory.create(root)
         try:
             identity = Identity(directory)
-            journal = Journal(directory.path, max_bytes=self._settings.max_bytes)
+            limit = self._settings.max_bytes
+            # A small limit has several segments, too: room comes back by whole ones.
+            journal = Journal(
+                directory.path, max_bytes=limit, segment_bytes=min(SEGMENT_BYTES, limit // 8)
+            )
         except BaseException:
             directory.release()
             raise
