@@ -302,3 +302,27 @@ def test_nobody_is_erased_while_events_cannot_be_stored(monkeypatch: pytest.Monk
             assert (await analytics.service.erase_user("ada")).events == 1
 
     asyncio.run(erase())
+
+
+def test_an_erased_user_is_not_left_in_the_spool(tmp_path: Path) -> None:
+    """Its files are gone once what they hold is stored."""
+    config = AnalyticsConfig(strict=True, spool="on", spool_dir=str(tmp_path))
+
+    def copies() -> int:
+        files = (file for file in tmp_path.rglob("*") if file.is_file())
+        return sum(file.read_bytes().count(b"a-long-user-id") for file in files)
+
+    async def erase() -> None:
+        class Looking(MemoryStore):
+            def write(self, batch: Batch) -> None:
+                spooled.append(copies())
+                super().write(batch)
+
+        async with Analytics(Looking(), config=config) as analytics:
+            analytics.service.track_event("MESSAGE_SENT", "a-long-user-id")
+            assert (await analytics.service.erase_user("a-long-user-id")).events == 1
+            assert copies() == 0
+
+    spooled: list[int] = []
+    asyncio.run(erase())
+    assert spooled == [1]
