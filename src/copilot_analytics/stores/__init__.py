@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from ..errors import ConfigurationError
 from ..typing import Clock
-from .base import Snapshot, Store
+from .base import Erasure, EventSelection, Snapshot, Store
 from .memory import MemoryStore
 from .sqlite import SQLiteStore
 
-__all__ = ["MemoryStore", "SQLiteStore", "Snapshot", "Store", "open_store"]
+__all__ = [
+    "Erasure",
+    "EventSelection",
+    "MemoryStore",
+    "SQLiteStore",
+    "Snapshot",
+    "Store",
+    "open_store",
+]
 
 _KNOWN = "sqlite:///file.db (or sqlite:////absolute/path.db) and memory://"
 
