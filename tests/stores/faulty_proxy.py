@@ -64,7 +64,7 @@ class Damage:
 
 @dataclass(frozen=True)
 class Hold:
-    """The engine takes the request, and the answer comes after so many seconds, or at the end."""
+    """The engine takes the request, and its answer waits so many seconds, or until it is let go."""
 
     seconds: float = _HELD_SECONDS
 
@@ -164,7 +164,10 @@ class FaultyProxy:
         """The last requests; may be cleared."""
         self.met: Counter[str] = Counter()
         """How many requests met which fault, by its class."""
-        self.ending = threading.Event()
+        self.held = threading.Semaphore(0)
+        """Released whenever an answer is held, from then on."""
+        self.let_go = threading.Event()
+        """Set to send what is held, at once."""
         self._upstream = upstream
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -185,7 +188,7 @@ class FaultyProxy:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.ending.set()
+        self.let_go.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -272,7 +275,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._reply(_Reply(200, b"<html>It works!</html>", {"content-type": "text/html"}))
             case Hold(seconds):
                 reply = self._forward(body)
-                self._proxy.ending.wait(seconds)
+                self._proxy.held.release()
+                self._proxy.let_go.wait(seconds)
                 self._reply(reply)
             case Part() if operation == "BatchWriteItem":
                 self._reply(self._forward_part(body))

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from copilot_analytics.errors import StoreError, StoreUnavailableError
 from copilot_analytics.stores._dynamodb_client import DynamoDBClient
 from copilot_analytics.stores._dynamodb_errors import ConditionFailed
 from copilot_analytics.stores._dynamodb_provisioning import create
+from copilot_analytics.stores._dynamodb_transport import Reply, Transport, TransportError
 
 from .dynamodb_engines import Engine
 from .faulty_proxy import (
@@ -281,6 +283,37 @@ def test_an_unavailable_store_ends_all_that_was_to_be_done(
         client.each(lambda number: put(client, n={"N": str(number)}), range(100))
 
     assert len(proxy.seen) <= 3
+
+
+def test_connections_are_bounded(make_client: ClientFactory, proxy: FaultyProxy) -> None:
+    """However many threads ask questions at once."""
+    client = make_client(concurrency=1)
+    create(client)
+    proxy.seen.clear()
+    proxy.script += [Hold(0.01)] * 20
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(list(threads.map(lambda _: put(client), range(20)))) == 20
+
+    assert len({seen.port for seen in proxy.seen}) == 2
+
+
+def test_waiting_for_a_connection_is_bounded(proxy: FaultyProxy) -> None:
+    transport = Transport(region=None, endpoint_url=proxy.url, connections=1)
+    proxy.script.append(Hold())
+
+    def send(total: float) -> Reply:
+        return transport.send("ListTables", b"{}", connect=total, read=total, total=total)
+
+    with ThreadPoolExecutor(1) as thread:
+        first = thread.submit(send, 30)
+        assert proxy.held.acquire(timeout=30)
+        with pytest.raises(TransportError, match=r"all 1 connections to .* are busy"):
+            send(0.01)
+        proxy.let_go.set()
+
+        assert first.result().status == 200
+    transport.close()
 
 
 def test_a_closed_client_opens_new_connections(

@@ -54,10 +54,11 @@ class DynamoDBClient:
         endpoint_url: another endpoint than AWS's own for the region.
         connect_timeout: how long an attempt waits for a connection, in seconds.
         read_timeout: how long an attempt waits for its answer, in seconds.
-        concurrency: how many threads `each` adds, all its callers together.
+        concurrency: how many threads `each` adds, all its callers together; there are at most
+            twice as many connections.
         attempts: how often a request is sent at most.
-        time_limit: within how many seconds a call ends, whatever happens; only looking up the
-            host's name and finding credentials can take longer, since they cannot be interrupted.
+        time_limit: within about how many seconds a call ends. What cannot be interrupted comes on
+            top: looking up the host's name, finding credentials, an answer that trickles in.
 
     Attributes:
         table: the table's name.

@@ -29,6 +29,7 @@ try:
     from botocore.utils import get_environ_proxies
     from urllib3.exceptions import (
         ConnectTimeoutError,
+        EmptyPoolError,
         HTTPError,
         NameResolutionError,
         NewConnectionError,
@@ -78,7 +79,7 @@ class Transport:
     Args:
         region: as boto3's `region_name`; None leaves it to boto3's rules.
         endpoint_url: as boto3's; None leaves it to boto3's rules.
-        connections: how many are kept open while idle.
+        connections: how many there are at most; who needs one more waits for it.
 
     Raises:
         ConfigurationError: there is no region, or it or the endpoint cannot be used.
@@ -125,7 +126,7 @@ class Transport:
             body: the request, in JSON.
             connect: how long to wait for a connection, in seconds.
             read: how long to wait for the answer, in seconds.
-            total: how long to wait for both together.
+            total: how long to wait for both together, and before for a connection that is free.
 
         Raises:
             TransportError: there are no credentials, or no complete answer came.
@@ -141,6 +142,7 @@ class Transport:
                 self._target,
                 body=body,
                 headers=headers,
+                pool_timeout=total,
                 timeout=urllib3.Timeout(connect=connect, read=read, total=total),
                 retries=False,
                 redirect=False,
@@ -198,7 +200,7 @@ class Transport:
     def _open(self) -> urllib3.PoolManager:
         with self._lock:
             if self._pool is None:
-                options: dict[str, Any] = {"maxsize": self._connections}
+                options: dict[str, Any] = {"maxsize": self._connections, "block": True}
                 if self.url.startswith("https:"):
                     bundle = get_session().get_config_variable("ca_bundle")
                     options["ca_certs"] = bundle or get_cert_path(True)
@@ -214,6 +216,10 @@ class Transport:
     def _told(self, exc: HTTPError, connect: float, read: float) -> TransportError:
         remedy = f"check the region ({self.region}), the endpoint and the network of this host"
         match exc:
+            case EmptyPoolError():
+                return TransportError(
+                    f"all {self._connections} connections to {self.url} are busy", remedy
+                )
             case ReadTimeoutError():
                 return TransportError(f"{self.url} gave no answer within {read:.1f} s", remedy)
             case NameResolutionError():
