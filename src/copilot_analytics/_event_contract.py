@@ -103,6 +103,8 @@ class EventContract(Contract):
         events = numbered(event(EventType.MESSAGE_SENT, at=NOW_MS + n) for n in (-2, -1, 0, 1, 2))
         with self._opened(tmp_path) as store:
             store.write(Batch("writer", events))
+            for_ever = EventSelection(start_ms=0, end_ms=253_402_300_799_999, user_id="ada")
+            _assert_selects(store, for_ever, events)
             for user_id in (None, "ada"):
                 for first, last in ((-1, 1), (0, 0), (-9, -2), (2, 9), (1, -1), (3, 9), (-9, 9)):
                     selection = EventSelection(

@@ -7,7 +7,7 @@ that a page may be short, or empty, before the end: it says where the next one g
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .errors import QuestionError
@@ -20,7 +20,7 @@ from .stores.base import EventSelection, Store
 __all__ = ["EventFilter", "EventLog", "EventPage", "EventPosition"]
 
 MAX_READ_EVENTS = 5_000
-"""What one page looks at: some 10 ms in SQLite, and about a megabyte of a DynamoDB table."""
+"""What one page looks at: some 10 ms in SQLite, and one or two megabytes of a DynamoDB table."""
 
 _CHUNK_EVENTS = 1_000
 
@@ -39,7 +39,7 @@ class EventFilter:
     Attributes:
         event_type: of this type.
         user_id: of this user, by their stored id.
-        conversation_id: of this conversation.
+        conversation_id: of this conversation, by its id as the application knows it.
         command: that name this command.
         error_type: that name this error type.
         fingerprint: of this error pattern, by its fingerprint.
@@ -116,6 +116,8 @@ class EventLog:
         """
         if not 1 <= first <= MAX_LIMIT:
             raise QuestionError("first", first, f"give a number from 1 to {MAX_LIMIT}")
+        if filter.conversation_id is not None:
+            filter = replace(filter, conversation_id=bound_id(filter.conversation_id))
         selection = EventSelection(
             start_ms=range.start_ms,
             end_ms=range.end_ms - 1,
@@ -147,7 +149,7 @@ class EventLog:
 
         Stores find it among the events of its user: the shorter the range, the sooner.
         """
-        filter = EventFilter(user_id=stored_user_id, conversation_id=bound_id(conversation_id))
+        filter = EventFilter(user_id=stored_user_id, conversation_id=conversation_id)
         return self.events(filter, range, first=first, after=after, newest_first=False)
 
 

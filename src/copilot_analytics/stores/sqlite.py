@@ -247,7 +247,11 @@ class SQLiteStore(Store):
         user_id, span = selection.user_id, (selection.start_ms, selection.end_ms)
         if user_id is None or user_id.startswith(ANONYMOUS_PREFIX):
             return [span]
-        first, last = (ms // DAY_MS for ms in span)
+        newest = connection.execute("SELECT max(timestamp) FROM events").fetchone()[0]
+        if newest is None:
+            return []
+        # Every day of the span is looked up: not those for ever after the last event.
+        first, last = selection.start_ms // DAY_MS, min(selection.end_ms, newest) // DAY_MS
         # Before it, a missing rollup tells nothing.
         known = max(first, self._sweep.first_rollup_day(self._clock.now_ms()))
         unknown = [(span[0], known * DAY_MS - 1)] if first < known else []
