@@ -22,3 +22,14 @@ def test_a_forked_child_is_another_writer_and_numbers_anew() -> None:
 
     assert writer.id != parent
     assert writer.next_sequence() == 1
+
+
+def test_a_kept_writer_goes_on_after_its_numbers() -> None:
+    writer = Writer()
+
+    writer.assume("KEPT", 100)
+
+    assert writer.id == "KEPT"
+    assert writer.next_sequence() == 101
+    assert list(writer.next_sequences(3)) == [102, 103, 104]
+    assert writer.last == 104

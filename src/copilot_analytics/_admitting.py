@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ._guard import Guard
+from ._yielding import SLICE_EVENTS, yield_gil
 from .admission import Admission
 from .batch import Batch
 from .events import AnalyticsEvent, Observation
 
 __all__ = ["Admitter", "batch_of"]
 
-SLICE_EVENTS = 128
-"""Events admitted before the GIL is given up: about half a millisecond."""
-
 TOGETHER_EVENTS = 24
 """From so many on, admission is faster with all the usual events of a slice together."""
-
-YIELD_SECONDS = 50e-6
-"""How long the GIL is given up: longer than another thread needs to wake and take it."""
 
 
 class Admitter:
@@ -54,7 +48,7 @@ class Admitter:
             count -= size
             self._admit_slice(size, events)
             if count:
-                _yield()
+                yield_gil()
         return events
 
     def _admit_slice(self, size: int, events: list[AnalyticsEvent]) -> None:
@@ -92,8 +86,4 @@ def batch_of(events: Sequence[AnalyticsEvent]) -> Batch:
     writer = events[0].writer
     if len(events) <= SLICE_EVENTS:
         return Batch(writer, events)
-    return Batch(writer, events, pause=_yield)
-
-
-def _yield() -> None:
-    time.sleep(YIELD_SECONDS)
+    return Batch(writer, events, pause=yield_gil)

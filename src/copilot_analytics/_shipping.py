@@ -91,6 +91,7 @@ class Shipper:
         self._done = 0
         self._leftovers_done = False
         self._last_put = False
+        self._damages = 0
         self._complaint_due = 0.0
 
     @property
@@ -105,8 +106,8 @@ class Shipper:
 
     @property
     def failures(self) -> int:
-        """How often events could not be spooled."""
-        return self._spool.failures
+        """How often events could not be spooled, or something spooled could not be read."""
+        return self._spool.failures + self._damages
 
     def prepare(self, count: int) -> None:
         """Get the writer ready for so many more events, and the thread running."""
@@ -236,8 +237,10 @@ class Shipper:
             self._complain(exc)
             return 0
         if released.damages:
+            self._damages += released.damages
             _log.error(
-                "%d places in the spool could not be read, with %d events of this process",
+                "%d places in the spool cannot be read, as a kill or a bad disk leaves them; "
+                "of what was whole before, %d events are lost",
                 released.damages,
                 released.lost,
             )

@@ -1,8 +1,9 @@
 """The recorder: takes observations on the event loop, and has everything else done in its thread.
 
 `record()` is one append to a queue. A daemon thread empties the queue by interval or size, has
-admission turn observations into events, and writes them to the store in batches. What waits is
-bounded, what is dropped is counted, and a store that fails or hangs is never felt by the host.
+admission turn observations into events, and puts them where they go: into the store in batches, or
+into a spool, from which another thread has them stored. What waits is bounded, what is dropped is
+counted, and a store that fails or hangs is never felt by the host.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ class Recorder:
     the interpreter a recorder that was not closed is drained for at most 5 seconds, and a store
     that nobody else would close is closed.
 
-    Every observation taken is, at any moment, either pending, stored or dropped for a reason that
-    is counted; `health()` shows all of them. A write that fails is repeated with the same batch,
-    after a growing pause, until it succeeds or the store refuses it for good.
+    Every observation taken is, at any moment, either pending, spooled, stored or dropped for a
+    reason that is counted; `health()` shows all of them. A write that fails is repeated with the
+    same batch, after a growing pause, until it succeeds or the store refuses it for good. With a
+    spool, what is not stored yet outlives the process.
 
     Args:
         store: where events go; closed by the exit of the interpreter alone, and only if owned.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -115,3 +116,18 @@ def test_a_copy_has_another_inode(tmp_path: Path) -> None:
     assert copy.inode != directory.inode
     copy.release()
     directory.release()
+
+
+def test_a_directory_that_cannot_be_locked_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file system without locks."""
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+
+    with pytest.raises(OSError, match=os.strerror(errno.ENOLCK)):
+        Directory.create(tmp_path)
+    assert list(tmp_path.iterdir()) == []

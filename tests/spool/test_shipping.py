@@ -480,8 +480,9 @@ class TestTrouble:
             lost = health.dropped["spool_damaged"]
             assert 1 <= lost <= 2
             assert health.stored == 20 - lost
+            assert health.errors["recorder.spool"] >= 1
             assert_accounted(health)
-        assert "could not be read" in caplog.text
+        assert "cannot be read" in caplog.text
 
     def test_files_that_vanish_are_counted(self, tmp_path: Path, store: RemoteStore) -> None:
         store.away = True

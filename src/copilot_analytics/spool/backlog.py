@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
+from .._yielding import SLICE_EVENTS, yield_gil
 from ..events import AnalyticsEvent
 from .frames import encode_frame
 from .journal import Journal, Released
@@ -138,6 +139,8 @@ class Backlog:
                 return events
             self._journal.note_taken(frame.start, len(frame.events))
             self._pass(frame.end)
+            if len(events) // SLICE_EVENTS < (len(events) + len(frame.events)) // SLICE_EVENTS:
+                yield_gil()
             events += frame.events
 
     def _pass(self, position: int) -> None:

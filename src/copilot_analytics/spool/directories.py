@@ -48,7 +48,13 @@ class Directory:
         while True:
             path = root / short_id()
             path.mkdir(mode=0o700)
-            directory = cls.lock(path)
+            try:
+                directory = cls.lock(path)
+            except OSError:
+                with contextlib.suppress(OSError):  # or every retry would leave one
+                    (path / _LOCK).unlink(missing_ok=True)
+                    path.rmdir()
+                raise
             if directory is not None:
                 return directory
 
