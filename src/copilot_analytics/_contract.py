@@ -20,9 +20,12 @@ class Contract(ABC):
 
     Attributes:
         shared: whether two stores made for one place hold the same.
+        atomic: whether a write is there as a whole or not at all, also for who reads meanwhile; a
+            `remote` store need not be.
     """
 
     shared = True
+    atomic = True
 
     @abstractmethod
     def make_store(self, place: Path, clock: Clock) -> Store:

@@ -348,12 +348,12 @@ class StoreContract(EventContract):
             assert_holds(store, events)
 
     def test_statistics_count_events_and_bytes(self, tmp_path: Path) -> None:
-        """An operator sees at least these."""
+        """An operator sees at least these; a remote store may have counted hours ago."""
         with self._opened(tmp_path) as store:
             assert store.statistics()["events"] == 0
             store.write(Batch("writer", sample_events(30)))
             figures = store.statistics()
-            assert figures["events"] == 30
+            assert figures["events"] == 30 or (store.remote and figures["events"] == 0)
             assert figures["bytes"] >= 0
 
     def test_reads_see_whole_batches_while_others_write(self, tmp_path: Path) -> None:
@@ -383,9 +383,10 @@ class StoreContract(EventContract):
                 counters = total.counters if total else {}
                 assert counters.get("messages") == counters.get("errors")
                 assert counters.get("events", 0) == 2 * counters.get("messages", 0)
-                with store.snapshot(_TODAY) as snapshot:
-                    rollup = dict(snapshot.rollups()).get(key, Rollup({}))
-                    assert rollup.counters.get("events", 0) == len(list(snapshot.events()))
+                if self.atomic:
+                    with store.snapshot(_TODAY) as snapshot:
+                        rollup = dict(snapshot.rollups()).get(key, Rollup({}))
+                        assert rollup.counters.get("events", 0) == len(list(snapshot.events()))
                 seen.append(counters.get("events", 0))
                 if last:
                     break

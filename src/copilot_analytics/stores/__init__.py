@@ -18,7 +18,9 @@ __all__ = [
     "open_store",
 ]
 
-_KNOWN = "sqlite:///file.db (or sqlite:////absolute/path.db) and memory://"
+_KNOWN = (
+    "sqlite:///file.db (or sqlite:////absolute/path.db), dynamodb://TABLE?region=… and memory://"
+)
 
 
 def open_store(
@@ -31,13 +33,15 @@ def open_store(
     """Return the store of a URL; it is opened, and the disk touched, when it is first used.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `memory://` for tests.
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, `dynamodb://TABLE?region=…` (see
+            `DynamoDBStore`), or `memory://` for tests.
         clock: tells which days have ended; the machine's by default.
         event_retention_days: how many whole days of events are kept before today.
         rollup_retention_days: how many days of rollups are kept, today included.
 
     Raises:
         ConfigurationError: the URL is of no known kind, or an option is out of its bounds.
+        MissingDependencyError: the URL is of a store whose extra is not installed.
     """
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
@@ -50,8 +54,13 @@ def open_store(
     if url == "memory://":
         return MemoryStore(clock=clock)
     if scheme == "dynamodb":
-        raise ConfigurationError(
-            "store", _shown(url), f"DynamoDB comes with a later release; this one knows {_KNOWN}"
+        from .dynamodb import DynamoDBStore  # needs the extra of the same name
+
+        return DynamoDBStore(
+            url,
+            clock=clock,
+            event_retention_days=event_retention_days,
+            rollup_retention_days=rollup_retention_days,
         )
     raise ConfigurationError("store", _shown(url), f"give one of {_KNOWN}")
 

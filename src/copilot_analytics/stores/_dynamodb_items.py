@@ -27,11 +27,11 @@ from ._dynamodb_keys import (
     date_partition,
     event_key,
     event_position,
-    parts_of,
+    id_of,
     shard_of,
     type_partition,
 )
-from ._dynamodb_names import DATE_KEY, PARTITION_KEY, SORT_KEY, TIME_KEY, TTL, TYPE_KEY
+from ._dynamodb_table import DATE_KEY, EVENT_SORT_KEY, PARTITION_KEY, SORT_KEY, TTL, TYPE_KEY
 
 __all__ = [
     "COLUMNS",
@@ -41,7 +41,6 @@ __all__ = [
     "PAIRS",
     "PATTERN_FIRST",
     "PATTERN_LAST",
-    "UNBACKED",
     "Item",
     "attribute_of",
     "counter_of",
@@ -49,12 +48,14 @@ __all__ = [
     "distinct_of",
     "event_item",
     "event_of",
+    "has_expired",
     "hashes_of",
     "last_of",
     "number",
     "pairs_of",
     "pattern_of",
     "rollup_of",
+    "size_of",
     "stored_hashes",
     "stored_pairs",
     "text",
@@ -70,9 +71,6 @@ Binary ones are given as bytes and come back as base64 text.
 FIRST = "first"
 PATTERN_FIRST = "firstOccurrence"
 PATTERN_LAST = "lastOccurrence"
-UNBACKED = "unbacked"
-"""Marks a rollup that also counts events erased since."""
-
 HASHES = "hashes"
 PAIRS = "registers"
 
@@ -141,6 +139,30 @@ def number(value: int) -> dict[str, str]:
     return {"N": str(value)}
 
 
+def size_of(item: Item) -> int:
+    """Return how many bytes an event's item takes, by DynamoDB's rules for texts and numbers."""
+    return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
+
+
+def _size_of_value(value: Mapping[str, Any]) -> int:
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return len(content.encode())
+    if kind == "N":
+        # Two digits a byte and one for the sign and the exponent, about.
+        return (len(content.strip("-0.")) + 1) // 2 + 1
+    if kind == "M":
+        members = content.items()
+        return 3 + sum(1 + len(name.encode()) + _size_of_value(v) for name, v in members)
+    return 1
+
+
+def has_expired(item: Item, now_ms: int) -> bool:
+    """Say whether an item is past its retention."""
+    expires = item.get(TTL)
+    return expires is not None and int(expires["N"]) * 1000 <= now_ms
+
+
 def event_item(event: AnalyticsEvent, *, shards: int, expires: int) -> Item:
     """Return the item of an event.
 
@@ -157,7 +179,7 @@ def event_item(event: AnalyticsEvent, *, shards: int, expires: int) -> Item:
         SORT_KEY: text(sort),
         DATE_KEY: text(date_partition(day, shard)),
         TYPE_KEY: text(type_partition(event.event_type, day, shard)),
-        TIME_KEY: text(event_position(event.timestamp, event.event_id)),
+        EVENT_SORT_KEY: text(event_position(event.timestamp, event.event_id)),
         "userId": text(event.user_id),
         "eventType": text(event.event_type.value),
         "timestamp": number(event.timestamp),
@@ -180,7 +202,7 @@ def event_of(item: Item) -> AnalyticsEvent:
     conversation, connection = item.get("conversationId"), item.get("connectionId")
     metadata = from_stored_names(item["metadata"]["M"])
     return AnalyticsEvent(
-        event_id=parts_of(item[TIME_KEY]["S"])[1],
+        event_id=id_of(item[EVENT_SORT_KEY]["S"]),
         event_type=EventType(item["eventType"]["S"]),
         user_id=item["userId"]["S"],
         timestamp=int(item["timestamp"]["N"]),

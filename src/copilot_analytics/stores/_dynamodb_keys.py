@@ -22,22 +22,32 @@ __all__ = [
     "STATE",
     "Key",
     "date_partition",
+    "erased_key",
+    "erased_partition",
+    "erased_rollup",
     "escaped",
+    "event_bounds",
     "event_key",
     "event_partition",
     "event_position",
     "generation_key",
+    "id_of",
     "months_of",
     "parts_of",
     "pattern_key",
     "rollup_key",
+    "rollup_span",
     "shard_of",
     "sketch_key",
     "split_pattern",
+    "stats_bounds",
+    "stats_dimension",
     "stats_key",
     "stats_partition",
     "stats_partitions",
     "type_partition",
+    "user_bounds",
+    "user_partition",
     "user_prefix",
     "writer_key",
 ]
@@ -61,6 +71,9 @@ _PARTITIONS = {
     RollupKind.PATTERN: "ERROR#",
     RollupKind.USER: "USER#",
 }
+
+_AFTER = "$"
+"""The sign that follows `#`: ends a range of keys with parts of their own."""
 
 _TIME_DIGITS = 13
 """Digits of a timestamp in a sort key, so that text sorts as time: until the year 2286."""
@@ -86,9 +99,33 @@ def user_prefix(user_id: str) -> str:
     return f"{escaped(user_id)}#"
 
 
+def user_bounds(user_id: str) -> tuple[str, str]:
+    """Return sort keys between which all events of a user, and nobody else's, are."""
+    part = escaped(user_id)
+    return f"{part}#", f"{part}{_AFTER}"
+
+
+def user_partition(user_id: str) -> str:
+    """Return the partition of a user's rollups."""
+    return f"{_PARTITIONS[RollupKind.USER]}{escaped(user_id)}"
+
+
 def event_position(timestamp: int, event_id: str = "") -> str:
-    """Return what follows the user in an event's sort key; sorts as (timestamp, event id)."""
-    return f"{timestamp:0{_TIME_DIGITS}}#{escaped(event_id)}"
+    """Return what follows the user in an event's sort key; sorts as (timestamp, event id).
+
+    It ends the key, so the id needs no escape, and the order is that of the ids themselves.
+    """
+    return f"{timestamp:0{_TIME_DIGITS}}#{event_id}"
+
+
+def event_bounds(start_ms: int, end_ms: int) -> tuple[str, str]:
+    """Return positions between which those of all events of a time are, both ends inclusive."""
+    return event_position(max(start_ms, 0)), f"{max(end_ms, 0):0{_TIME_DIGITS}}{_AFTER}"
+
+
+def id_of(position: str) -> str:
+    """Return the event id of a position."""
+    return position.partition("#")[2]
 
 
 def event_key(event: AnalyticsEvent) -> Key:
@@ -153,6 +190,16 @@ def stats_key(key: RollupKey, shards: int) -> Key:
     )
 
 
+def stats_bounds(days: DateRange) -> tuple[str, str]:
+    """Return sort keys of `StatsIndex` between which those of some days are."""
+    return f"{days.first_day}#", f"{days.last_day}{_AFTER}"
+
+
+def stats_dimension(sort_key: str) -> str:
+    """Return the dimension of a sort key of `StatsIndex`."""
+    return parts_of(sort_key)[1]
+
+
 def stats_partition(kind: RollupKind, month: str, shard: int) -> str:
     """Return a partition of `StatsIndex`: a kind's rollups of a month, of users one shard of them.
 
@@ -168,6 +215,31 @@ def stats_partitions(kind: RollupKind, days: DateRange, shards: int) -> list[str
     """Return the partitions of `StatsIndex` that hold a kind's rollups of some days, in order."""
     numbers = range(shards) if kind is RollupKind.USER else range(1)
     return [stats_partition(kind, month, shard) for month in months_of(days) for shard in numbers]
+
+
+def rollup_span(
+    kind: RollupKind, dimension: str, first: str, last: str
+) -> tuple[str, tuple[str, str]]:
+    """Return the partition and the bounds of one dimension's rollups of some periods."""
+    partition, low = rollup_key(RollupKey(kind, dimension, first))
+    return partition, (low, rollup_key(RollupKey(kind, dimension, last))[1])
+
+
+def erased_partition(day: str) -> str:
+    """Return the partition of what tells which rollups of a day count events erased since."""
+    return f"ERASED#{day}"
+
+
+def erased_key(key: RollupKey) -> Key:
+    """Return the key of what tells that a rollup counts events erased since."""
+    sort = f"{key.kind.value}#{escaped(key.dimension)}#{key.period}"
+    return erased_partition(key.period[:10]), sort
+
+
+def erased_rollup(sort_key: str) -> RollupKey:
+    """Return which rollup the sort key of an `erased_key` tells of."""
+    kind, dimension, period = parts_of(sort_key)
+    return RollupKey(RollupKind(kind), dimension, period)
 
 
 def generation_key(month: str) -> Key:

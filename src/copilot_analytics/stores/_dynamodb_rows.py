@@ -29,7 +29,7 @@ from ._dynamodb_items import (
     text,
 )
 from ._dynamodb_keys import INDEXED_KINDS, pattern_key, rollup_key, split_pattern, stats_key
-from ._dynamodb_names import STATS_KEY, STATS_SORT_KEY, TTL
+from ._dynamodb_table import STATS_PARTITION_KEY, STATS_SORT_KEY, TTL
 from ._dynamodb_updates import Update
 
 __all__ = [
@@ -90,7 +90,7 @@ def rollup_update(
     update.set(TTL, number(expires))
     if key.kind in INDEXED_KINDS:
         partition, sort = stats_key(key, shards)
-        update.set(STATS_KEY, text(partition))
+        update.set(STATS_PARTITION_KEY, text(partition))
         update.set(STATS_SORT_KEY, text(sort))
     if key.kind in _SUBJECTS:
         update.set(_SUBJECTS[key.kind], text(key.dimension))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._dynamodb_items import Item
 from ._dynamodb_keys import Key
-from ._dynamodb_names import PARTITION_KEY, SORT_KEY
+from ._dynamodb_table import PARTITION_KEY, SORT_KEY
 
 __all__ = ["MAX_CHANGES", "Update", "item_key"]
 
@@ -88,13 +88,15 @@ class Update:
         size = f"size({name})<{self._value({'N': str(members)})}"
         self._conditions.append(f"(attribute_not_exists({name}) OR {size})")
 
-    def request(self, *, returned: str = "NONE") -> dict[str, Any]:
+    def request(self, table: str, *, returned: str = "NONE") -> dict[str, Any]:
         """Return the request; a refusal brings the item as it is.
 
         Args:
+            table: the table's name.
             returned: what a success brings: `NONE`, or `ALL_NEW`.
         """
         request: dict[str, Any] = {
+            "TableName": table,
             "Key": item_key(self._key),
             "UpdateExpression": " ".join(
                 f"{verb} {','.join(changes)}" for verb, changes in self._clauses.items()

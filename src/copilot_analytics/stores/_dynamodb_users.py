@@ -26,8 +26,9 @@ from ._dynamodb_items import (
     stored_pairs,
 )
 from ._dynamodb_keys import sketch_key
-from ._dynamodb_names import TTL
-from ._dynamodb_updates import Update, item_key
+from ._dynamodb_queries import get
+from ._dynamodb_table import TTL
+from ._dynamodb_updates import Update
 
 __all__ = ["KnownUsers"]
 
@@ -113,7 +114,7 @@ class KnownUsers:
                 update.add(HASHES, hashes_of(new))
                 update.require_smaller(HASHES, EXACT_BELOW)
             try:
-                self._client.call("UpdateItem", update.request())
+                self._client.call("UpdateItem", update.request(self._client.table))
                 break
             except ConditionFailed:
                 full, new = True, []
@@ -126,7 +127,7 @@ class KnownUsers:
             if stored is not None:
                 self._known.move_to_end(key)
                 return stored
-        item = self._client.call("GetItem", {"Key": item_key(sketch_key(key))}).get("Item", {})
+        item = get(self._client, sketch_key(key)) or {}
         with self._lock:
             stored = self._known.setdefault(key, _Stored(item))
             if len(self._known) > self._LIMIT:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..aggregation import MAX_PATTERN_USERS, Deltas, PatternDelta
 from ..batch import Batch
@@ -22,16 +22,18 @@ from ..periods import DAY_MS, DateRange, parse_day
 from ..rollups import RollupKey
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_errors import ConditionFailed
-from ._dynamodb_items import Item, event_item, users_of
+from ._dynamodb_items import Item, event_item, size_of, users_of
 from ._dynamodb_keys import generation_key, pattern_key
-from ._dynamodb_names import TTL
 from ._dynamodb_rows import guard, marked_up_to, marks_name, pattern_update, rollup_update
+from ._dynamodb_table import TTL
 from ._dynamodb_updates import MAX_CHANGES, Update
 from ._dynamodb_users import KnownUsers
 
-__all__ = ["BatchWriter", "raise_generations"]
+__all__ = ["BatchWriter", "day_end", "raise_generations", "write_items"]
 
-_PUTS = 25
+T = TypeVar("T")
+
+_TOGETHER = 25
 """Items in one BatchWriteItem, at most."""
 
 _REFUSALS = 50
@@ -67,15 +69,26 @@ class BatchWriter:
         self._users = KnownUsers(client)
         self._listed = _ListedUsers()
 
-    def write(self, batch: Batch, *, now_ms: int) -> None:
+    def write(self, batch: Batch, *, now_ms: int) -> int:
         """Write a batch; see `Store.write`.
 
         Args:
             batch: what to write.
             now_ms: tells which days have ended.
+
+        Returns:
+            How many bytes its events take in the table, as DynamoDB counts them.
         """
         deltas = batch.deltas
-        self._put(batch.events)
+        sizes: list[int] = []
+
+        def put(event: AnalyticsEvent) -> dict[str, Any]:
+            expires = (event.timestamp // DAY_MS + self._event_days + 1) * DAY_MS // 1000
+            item = event_item(event, shards=self._shards, expires=expires)
+            sizes.append(size_of(item))
+            return {"PutRequest": {"Item": item}}
+
+        write_items(self._client, batch.events, put)
         parts = _Parts()
         tasks: list[Callable[[], None]] = []
         for key in deltas.rollups:
@@ -89,25 +102,7 @@ class BatchWriter:
         self._client.each(_do, tasks)
         # Last, and again with every repetition: whoever sees the new number sees the new rows.
         raise_generations(self._client, deltas.days, now_ms=now_ms, keep_days=self._rollup_days)
-
-    def _put(self, events: Sequence[AnalyticsEvent]) -> None:
-        chunks = [events[start : start + _PUTS] for start in range(0, len(events), _PUTS)]
-        self._client.each(self._put_chunk, chunks)
-
-    def _put_chunk(self, events: Sequence[AnalyticsEvent]) -> None:
-        puts = [
-            {
-                "PutRequest": {
-                    "Item": event_item(
-                        event,
-                        shards=self._shards,
-                        expires=(event.timestamp // DAY_MS + self._event_days + 1) * DAY_MS // 1000,
-                    )
-                }
-            }
-            for event in events
-        ]
-        self._client.call("BatchWriteItem", {"RequestItems": {self._client.table: puts}})
+        return sum(sizes)
 
     def _add(self, row: _Row, batch: Batch, parts: _Parts) -> None:
         """Add to a row what a batch adds to it and the row does not have yet."""
@@ -123,7 +118,8 @@ class BatchWriter:
                 return
             guard(update, mark, batch.first, batch.last)
             try:
-                answer = self._client.call("UpdateItem", update.request(returned=row.returned))
+                request = update.request(self._client.table, returned=row.returned)
+                answer = self._client.call("UpdateItem", request)
             except ConditionFailed as refused:
                 found = refused.item or {}
                 done = marked_up_to(found, mark)
@@ -145,7 +141,7 @@ class BatchWriter:
         return _PatternRow(dimension, self._listed)
 
     def _expires(self, period: str) -> int:
-        return _day_end(period[:10], self._rollup_days - 1) // 1000
+        return day_end(period[:10], self._rollup_days - 1) // 1000
 
 
 class _Row(Protocol):
@@ -224,7 +220,7 @@ class _PatternRow:
         if len(users) > MAX_PATTERN_USERS:
             update = Update(pattern_key(self._dimension))
             update.delete("affectedUsers", {"SS": users[MAX_PATTERN_USERS:]})
-            client.call("UpdateItem", update.request())
+            client.call("UpdateItem", update.request(client.table))
 
 
 class _ListedUsers:
@@ -287,6 +283,25 @@ class _Parts:
             return part
 
 
+def write_items(
+    client: DynamoDBClient, things: Sequence[T], request: Callable[[T], Mapping[str, Any]]
+) -> None:
+    """Put or delete any number of items, several at once and in no order.
+
+    Args:
+        client: the table.
+        things: what each item is about; no two of the same item.
+        request: returns the `PutRequest` or `DeleteRequest` of one.
+    """
+
+    def write(part: Sequence[T]) -> None:
+        requests = [request(thing) for thing in part]
+        client.call("BatchWriteItem", {"RequestItems": {client.table: requests}})
+
+    parts = [things[start : start + _TOGETHER] for start in range(0, len(things), _TOGETHER)]
+    client.each(write, parts)
+
+
 def raise_generations(
     client: DynamoDBClient, days: Collection[str], *, now_ms: int, keep_days: int
 ) -> None:
@@ -300,17 +315,18 @@ def raise_generations(
     """
     months: defaultdict[str, list[str]] = defaultdict(list)
     for day in sorted(days):
-        if _day_end(day) <= now_ms + _ENDED_MS:
+        if day_end(day) <= now_ms + _ENDED_MS:
             months[day[:7]].append(day)
     for month, ended in months.items():
         update = Update(generation_key(month))
-        update.set(TTL, {"N": str(_day_end(ended[-1], keep_days + 31) // 1000)})
+        update.set(TTL, {"N": str(day_end(ended[-1], keep_days + 31) // 1000)})
         for day in ended:
             update.add(f"d{day[8:]}", {"N": "1"})
-        client.call("UpdateItem", update.request())
+        client.call("UpdateItem", update.request(client.table))
 
 
-def _day_end(day: str, later: int = 0) -> int:
+def day_end(day: str, later: int = 0) -> int:
+    """Return the end of a day, `YYYY-MM-DD`, and some days later, in epoch milliseconds."""
     date = parse_day("day", day)
     return DateRange(date, date).end_ms + later * DAY_MS
 
