@@ -80,6 +80,27 @@ def test_times_and_rates_say_their_unit() -> None:
                 assert "0..1" in text, f"{name}.{field}"
 
 
+def test_null_means_what_the_field_says() -> None:
+    schema = committed()
+    for name, kind in schema.type_map.items():
+        if not isinstance(kind, GraphQLObjectType) or name.startswith("__"):
+            continue
+        for field, definition in kind.fields.items():
+            place, of = f"{name}.{field}", definition.type
+            nullable = not isinstance(of, GraphQLNonNull)
+            if kind in (schema.query_type, schema.mutation_type):
+                # One that fails leaves the others.
+                assert nullable, place
+            elif nullable:
+                assert not isinstance(of, GraphQLList), place
+                assert "null" in (definition.description or "") + (kind.description or ""), place
+            elif isinstance(of.of_type, GraphQLList) and place not in (
+                "TimeSeries.values",
+                "SeriesPart.values",
+            ):
+                assert isinstance(of.of_type.of_type, GraphQLNonNull), place
+
+
 def test_every_list_has_a_price() -> None:
     lists = set()
     for name, kind in committed().type_map.items():

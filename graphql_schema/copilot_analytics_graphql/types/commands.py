@@ -56,7 +56,11 @@ class CommandStats:
     range: strawberry.Private[DateRange]
 
     series: TimeSeries | None = strawberry.field(
-        resolver=_series, description="One metric of the command over the range."
+        resolver=_series,
+        description=(
+            "One metric of the command over the range; null, with an error, where it cannot be "
+            "read."
+        ),
     )
 
     @classmethod
@@ -102,7 +106,11 @@ class PopularCommand:
     range: strawberry.Private[DateRange]
 
     stats: CommandStats | None = strawberry.field(
-        resolver=_stats, description="Everything about the command in the range."
+        resolver=_stats,
+        description=(
+            "Everything about the command in the range; null, with an error, where it cannot be "
+            "read."
+        ),
     )
 
     @classmethod

@@ -68,8 +68,8 @@ EventMetadata: Any = strawberry.type(
     _metadata_type(),
     name="EventMetadata",
     description=(
-        "What is known of an event; which of these keys it may have depends on its type. Never "
-        "any text of a message."
+        "What is known of an event; which of these keys it may have depends on its type, the "
+        "others are null. Never any text of a message."
     ),
 )
 """See `METADATA_KEYS`."""

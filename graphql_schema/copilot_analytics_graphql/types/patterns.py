@@ -71,7 +71,10 @@ class ErrorPattern:
 
     trend: ErrorTrend | None = strawberry.field(
         resolver=_trend,
-        description="How it develops, day by day and beside the previous period.",
+        description=(
+            "How it develops, day by day and beside the previous period; null, with an error, "
+            "where it cannot be read."
+        ),
     )
 
     @classmethod
