@@ -1,116 +1,62 @@
 """How many units and bytes a workload takes of a DynamoDB table, by arithmetic alone.
 
-Where the truth depends on how the work is spread, this takes the spread that costs most: events
-come evenly through the day, from users and of commands that are all equally busy. What is spread
-less evenly touches fewer rows a write and costs less.
+The figures are of what the store does, row by row: tests hold them to the consumed capacity that
+an engine tells.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass
 
-from ..errors import ConfigurationError
+from ..distinct import EXACT_BELOW, REGISTERS
+from .workload import Workload, touched
 
 __all__ = [
+    "DASHBOARD_DAYS",
     "DAYS_A_MONTH",
     "EVENT_UNITS",
+    "ReadUnits",
     "RowsWritten",
-    "Workload",
-    "dashboard_read_units",
+    "UserUpdates",
+    "dashboard_reads",
     "event_bytes",
     "rollup_bytes_per_day",
     "rows_written",
-    "touched",
+    "user_updates",
 ]
 
 DAYS_A_MONTH = 365 / 12
 
+DASHBOARD_DAYS = 30
+"""How many days a dashboard shows; as many before them are read to compare."""
+
 EVENT_UNITS = 3
 """Write units an event: its item and its entries in two indexes, each below 1 KB."""
 
-_SECONDS_A_DAY = 86_400
+_WRITE_UNIT = 1_024  # bytes
+_READ_UNIT = 2 * 4_096  # bytes, of an eventually consistent read
 
-# Sizes in bytes. DynamoDB charges the storage of 100 more for every item and index entry.
-_OVERHEAD = 100
-_EVENT = 450
-_ROW = 700
-_ROW_INDEXED = 190
-_ACTIVITY_ROW = 2_500
+# Sizes in bytes, as measured with a day's events; ids of users and conversations are UUIDs.
+_OVERHEAD = 100  # what DynamoDB charges the storage of besides, for every item and index entry
+_MARK = 20  # what a writer adds to every row that it writes
+_EVENT = 500
+_HOUR = 1_750
+_DAY = 2_600
+_COMMAND, _COMMAND_INDEXED = 720, 230
+_INTENT, _INTENT_INDEXED = 740, 120
+_ERROR, _ERROR_INDEXED = 170, 150
+_PATTERN, _PATTERN_INDEXED = 190, 150
+_LIFE = 340
+_USER, _USER_INDEXED = 190, 150
 
-_DASHBOARD_DAYS = 30
-_READ_UNIT_BYTES = 4_096 * 2  # an eventually consistent read
+_SHOWN_PATTERNS = 5
+_EVENTS_A_TURN = 5
+_WRITES_A_TURN = 2  # one turn lasts about as long as a writer collects
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """What a copilot does in a day.
-
-    Raises:
-        ConfigurationError: a field is out of its bounds.
-    """
-
-    events_per_day: float
-    """How many events are recorded; a turn of a conversation is about five."""
-    commands: int = 20
-    """How many commands are in use."""
-    intents: int = 20
-    """How many intents are recognised."""
-    users: int = 500
-    """How many signed-in users are active in a day."""
-    error_types: int = 5
-    """How many types of error occur in a day."""
-    patterns: int = 10
-    """How many error patterns occur in a day."""
-    action_share: float = 0.2
-    """Which part of the events is the end of a command."""
-    error_share: float = 0.02
-    """Which part of the events is an error."""
-    writers: int = 1
-    """How many processes record."""
-    write_interval: float = 5.0
-    """How long a process collects events before it writes, in seconds."""
-    batch_size: int = 5_000
-    """How many events it writes at once, at most."""
-    event_days: int = 90
-    """How many days events are kept."""
-    rollup_days: int = 800
-    """How many days rollups are kept."""
-    dashboard_views: int = 100
-    """How often a dashboard of 30 days is read from the table in a day."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_share"):
-                if not 0 <= value <= 1:
-                    raise ConfigurationError(field.name, value, "give a part of 1, such as 0.2")
-            elif field.name in _AT_LEAST_ZERO:
-                if not 0 <= value < float("inf"):
-                    raise ConfigurationError(field.name, value, "give a number, 0 or more")
-            elif not 0 < value < float("inf"):
-                raise ConfigurationError(field.name, value, "give a number above 0")
-
-    @property
-    def events_per_write(self) -> float:
-        """How many events one write of one process holds, on average; at least one."""
-        collected = self.events_per_day / _SECONDS_A_DAY / self.writers * self.write_interval
-        return min(max(collected, 1.0), self.batch_size)
-
-    @property
-    def writes_per_day(self) -> float:
-        """How many writes all processes make; none when there is nothing to write."""
-        return self.events_per_day / self.events_per_write
-
-
-_AT_LEAST_ZERO = {
-    "events_per_day",
-    "commands",
-    "intents",
-    "users",
-    "error_types",
-    "patterns",
-    "dashboard_views",
-}
+# Of an item of distinct users.
+_HASH = 6
+_REGISTER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,34 +81,67 @@ class RowsWritten:
         return self.rows * (self.table_units + self.index_units)
 
 
-def touched(names: int, share: float, events: float) -> float:
-    """Return how many of some names a number of events touches, all names being equally likely.
+@dataclass(frozen=True, slots=True)
+class UserUpdates:
+    """What counting distinct users writes in a day.
 
-    Args:
-        names: how many there are.
-        share: which part of the events names one of them.
-        events: how many events.
+    Attributes:
+        updates: how many updates; only users that a process has not yet stored that day need one.
+        units: write units an update, on average over the day: items grow with their users.
     """
-    return names * (1 - (1 - share / names) ** events) if names else 0.0
+
+    updates: float
+    units: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnits:
+    """Part of what a dashboard reads.
+
+    Attributes:
+        what: which part, as people call it.
+        units: read units, eventually consistent.
+    """
+
+    what: str
+    units: float
 
 
 def rows_written(workload: Workload) -> tuple[RowsWritten, ...]:
     """Return the rollups that one write of one process touches, by kind, on average."""
     events = workload.events_per_write
-    actions = workload.action_share
-    # An intent is classified once a turn, and a turn ends in an action once where it does.
-    intents = min(2 * actions, 1.0)
-    errors = workload.error_share
+    marks = workload.writers * _MARK
+    actions, errors = workload.action_share, workload.error_share
+    commands = touched(workload.commands, actions, events)
+    # A turn names its intent twice, when it is classified and by its action.
+    intents = touched(workload.intents, min(2 * actions, 1.0), events)
+    types = touched(workload.error_types, errors, events)
+    patterns = touched(workload.patterns, errors, events)
+    users = touched(workload.users, _WRITES_A_TURN / _EVENTS_A_TURN, max(events, 2.5))
     return (
-        RowsWritten("activity of the hour", 1, 2, 0),
-        RowsWritten("activity of the day", 1, 3, 0),
-        RowsWritten("commands", touched(workload.commands, actions, events), 1, 1),
-        RowsWritten("intents", touched(workload.intents, intents, events), 1, 1),
-        RowsWritten("error types", touched(workload.error_types, errors, events), 1, 1),
-        RowsWritten("error patterns", touched(workload.patterns, errors, events), 1, 1),
-        RowsWritten("patterns' lives", touched(workload.patterns, errors, events), 1, 0),
-        RowsWritten("users", touched(workload.users, 1.0, events), 1, 1),
+        RowsWritten("activity of the hour", 1, _write_units(_HOUR + marks), 0),
+        RowsWritten("activity of the day", 1, _write_units(_DAY + marks), 0),
+        RowsWritten("commands", commands, _write_units(_COMMAND + marks), 1),
+        RowsWritten("intents", intents, _write_units(_INTENT + marks), 1),
+        RowsWritten("error types", types, _write_units(_ERROR + marks), 1),
+        RowsWritten("error patterns", patterns, _write_units(_PATTERN + marks), 1),
+        RowsWritten("patterns' lives", patterns, _write_units(_LIFE + marks), 0),
+        RowsWritten("users", users, _write_units(_USER + marks), 1),
     )
+
+
+def user_updates(workload: Workload) -> UserUpdates:
+    """Return what counting distinct users writes in a day."""
+    updates = units = 0.0
+    for names, share in _counted(workload):
+        users = _users_a_name(workload, names, share)
+        # Every process stores what it has not stored itself, several users at once.
+        needed = names * workload.writers * _additions(users)
+        writes = workload.writes_per_day * touched(names, share, workload.events_per_write)
+        count = min(needed, writes)
+        updates += count
+        units += count * _mean_units(users)
+    return UserUpdates(updates, units / updates if updates else 1.0)
 
 
 def event_bytes() -> tuple[int, int]:
@@ -171,22 +150,82 @@ def event_bytes() -> tuple[int, int]:
     return item, EVENT_UNITS * item
 
 
-def rollup_bytes_per_day(workload: Workload) -> tuple[int, int]:
+def rollup_bytes_per_day(workload: Workload) -> tuple[float, float]:
     """Return how many bytes a day's rollups take in the table, and with their index."""
-    indexed = (
-        workload.commands
-        + workload.intents
-        + workload.error_types
-        + workload.patterns
-        + workload.users
+    marks = workload.writers * _MARK
+    table = 24 * (_HOUR + marks + _OVERHEAD) + _DAY + marks + _OVERHEAD
+    index = 0
+    for names, size, indexed in (
+        (workload.commands, _COMMAND, _COMMAND_INDEXED),
+        (workload.intents, _INTENT, _INTENT_INDEXED),
+        (workload.error_types, _ERROR, _ERROR_INDEXED),
+        (workload.patterns, _PATTERN, _PATTERN_INDEXED),
+        (workload.users, _USER, _USER_INDEXED),
+    ):
+        table += names * (size + marks + _OVERHEAD)
+        index += names * (indexed + _OVERHEAD)
+    counted = sum(
+        names * (_users_bytes(_users_a_name(workload, names, share)) + _OVERHEAD)
+        for names, share in _counted(workload)
     )
-    activity = 25  # the hours and the day
-    table = indexed * (_ROW + _OVERHEAD) + activity * (_ACTIVITY_ROW + _OVERHEAD)
-    return table, table + indexed * (_ROW_INDEXED + _OVERHEAD)
+    return table + counted, table + counted + index
 
 
-def dashboard_read_units(workload: Workload) -> float:
-    """Return what one dashboard of 30 days with its comparison reads, in read units."""
-    names = workload.commands + workload.error_types + workload.patterns
-    days = 2 * _DASHBOARD_DAYS
-    return days * (names * _ROW_INDEXED + _ACTIVITY_ROW) / _READ_UNIT_BYTES
+def dashboard_reads(workload: Workload) -> tuple[ReadUnits, ...]:
+    """Return what one dashboard reads: its days, and of some things the days before."""
+    days, both = DASHBOARD_DAYS, 2 * DASHBOARD_DAYS
+    marks = workload.writers * _MARK
+    (everybody, share), *_, (patterns, error_share) = _counted(workload)
+    shown = min(_SHOWN_PATTERNS, patterns)
+    users = both * _users_bytes(_users_a_name(workload, everybody, share))
+    users += days * shown * _users_bytes(_users_a_name(workload, patterns, error_share))
+    return (
+        ReadUnits("activity", both * (_DAY + marks) / _READ_UNIT),
+        ReadUnits("commands", days * workload.commands * _COMMAND_INDEXED / _READ_UNIT),
+        ReadUnits("error types", both * workload.error_types * _ERROR_INDEXED / _READ_UNIT),
+        ReadUnits("error patterns", days * patterns * _PATTERN_INDEXED / _READ_UNIT + shown / 2),
+        ReadUnits("distinct users", users / _READ_UNIT),
+    )
+
+
+def _counted(workload: Workload) -> tuple[tuple[int, float], ...]:
+    """Return of what distinct users are counted: how many names, and their share of events."""
+    return (
+        (1, 1.0),
+        (workload.commands, workload.action_share),
+        (workload.error_types, workload.error_share),
+        (workload.patterns, workload.error_share),
+    )
+
+
+def _users_a_name(workload: Workload, names: int, share: float) -> float:
+    """Return how many users a name has in a day, on average."""
+    if not names:
+        return 0.0
+    return touched(names * workload.users, share, workload.events_per_day) / names
+
+
+def _additions(users: float) -> float:
+    """Return how often one of some users adds to an item that is added to one by one."""
+    return users if users <= EXACT_BELOW else max(EXACT_BELOW, _registers_raised(users))
+
+
+def _registers_raised(users: float) -> float:
+    """Return how often users raise a register: each at first, then ever more seldom."""
+    return REGISTERS * math.log1p(users / REGISTERS)
+
+
+def _users_bytes(users: float) -> float:
+    """Return how many bytes an item with some distinct users takes."""
+    return 60 + _HASH * min(users, EXACT_BELOW) + _REGISTER * _registers_raised(users)
+
+
+def _mean_units(users: float) -> float:
+    """Return write units an update of an item that grows to some users, on average."""
+    steps = 64
+    sizes = (_users_bytes(users * (step + 0.5) / steps) for step in range(steps))
+    return sum(map(_write_units, sizes)) / steps
+
+
+def _write_units(size: float) -> int:
+    return math.ceil(size / _WRITE_UNIT)

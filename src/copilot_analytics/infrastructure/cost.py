@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .capacity import (
+    DASHBOARD_DAYS,
     DAYS_A_MONTH,
     EVENT_UNITS,
-    Workload,
-    dashboard_read_units,
+    dashboard_reads,
     event_bytes,
     rollup_bytes_per_day,
     rows_written,
+    user_updates,
 )
 from .prices import US_EAST_1, Prices
+from .workload import Workload
 
 __all__ = ["Estimate", "Line", "estimate"]
 
@@ -71,6 +73,7 @@ def estimate(workload: Workload, prices: Prices = US_EAST_1) -> Estimate:
     lines = (
         _events(workload, prices),
         _rollups(workload, prices),
+        _users(workload, prices),
         _dashboards(workload, prices),
         *_storage(workload, prices),
     )
@@ -102,12 +105,27 @@ def _rollups(workload: Workload, prices: Prices) -> Line:
     )
 
 
+def _users(workload: Workload, prices: Prices) -> Line:
+    of_a_day = user_updates(workload)
+    updates = of_a_day.updates * DAYS_A_MONTH
+    return Line(
+        "counting distinct users",
+        f"{_shown(updates)} updates × {of_a_day.units:.2f} (one where a process first meets a "
+        "user that day, of all and of each command, error type and pattern)",
+        _millions(updates * of_a_day.units),
+        "million write units",
+        prices.write,
+    )
+
+
 def _dashboards(workload: Workload, prices: Prices) -> Line:
     views = workload.dashboard_views * DAYS_A_MONTH
-    units = dashboard_read_units(workload)
+    reads = dashboard_reads(workload)
+    units = sum(read.units for read in reads)
     return Line(
         "reading dashboards",
-        f"{_shown(views)} views × {units:.1f} (30 days and the 30 before, none from a cache)",
+        f"{_shown(views)} views of {DASHBOARD_DAYS} days × {units:.1f} "
+        f"({' + '.join(f'{read.units:.1f} {read.what}' for read in reads)})",
         _millions(views * units),
         "million read units",
         prices.read,

@@ -8,7 +8,6 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import parse_qsl, urlsplit
 
 import typer
 from rich.console import Console
@@ -16,11 +15,12 @@ from rich.table import Table
 
 from ..config import AnalyticsConfig
 from ..errors import ConfigurationError
-from ..infrastructure.capacity import Workload
 from ..infrastructure.cost import Estimate, estimate
 from ..infrastructure.policy import Place, document, statements
 from ..infrastructure.prices import US_EAST_1, Prices
 from ..infrastructure.template import template as template_text
+from ..infrastructure.workload import Workload
+from ..stores._dynamodb_url import parsed
 
 if TYPE_CHECKING:
     from ..stores._dynamodb_client import DynamoDBClient
@@ -184,15 +184,14 @@ class _Meant:
 
 def _meant(store: str | None) -> _Meant:
     config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
-    url = urlsplit(config.store)
-    if url.scheme != "dynamodb" or not url.netloc:
+    if not config.store.startswith("dynamodb:"):
         raise ConfigurationError(
             "store",
             config.store,
             "name a table: --store 'dynamodb://TABLE?region=REGION', or set ANALYTICS_TABLE_NAME",
         )
-    options = dict(parse_qsl(url.query))
-    return _Meant(url.netloc, options.get("region"), options.get("endpoint"))
+    name, options = parsed(config.store)
+    return _Meant(name, options.get("region"), options.get("endpoint"))
 
 
 def _client(store: str | None) -> DynamoDBClient:

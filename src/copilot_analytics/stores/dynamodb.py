@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from urllib.parse import parse_qsl, urlsplit
 
 from .._forking import renew_in_children
 from ..batch import Batch
@@ -24,14 +22,12 @@ from ._dynamodb_reading import RollupReader
 from ._dynamodb_settings import Settings
 from ._dynamodb_snapshot import DynamoDBSnapshot
 from ._dynamodb_table import DATE_INDEX
+from ._dynamodb_url import parsed
 from ._dynamodb_writing import BatchWriter
 from .base import Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["DynamoDBStore"]
 
-_SCHEME = "dynamodb://"
-_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
-_OPTIONS = ("region", "endpoint", "shards")
 _MOST_SHARDS = 100
 
 
@@ -74,7 +70,7 @@ class DynamoDBStore(Store):
         event_retention_days: int = 90,
         rollup_retention_days: int = 800,
     ) -> None:
-        table, options = _parsed(table_or_url)
+        table, options = parsed(table_or_url)
         shards = _whole("shards", options["shards"]) if "shards" in options else shards
         _check("shards", shards, most=_MOST_SHARDS)
         _check("event_retention_days", event_retention_days)
@@ -227,34 +223,6 @@ class DynamoDBStore(Store):
             "events": indexes[DATE_INDEX].get("ItemCount", 0),
             "bytes": table["TableSizeBytes"] + sum(sizes),
         }
-
-
-def _parsed(table_or_url: str) -> tuple[str, dict[str, str]]:
-    """Return the table and the options of a URL, or a name as it is."""
-    table, options = table_or_url, {}
-    remedy = f"give {_SCHEME}TABLE?region=eu-central-1, or the name of a table alone"
-    if table_or_url.startswith("dynamodb:"):
-        parts = urlsplit(table_or_url)
-        table = parts.netloc
-        if not table_or_url.startswith(_SCHEME) or parts.path not in ("", "/") or parts.fragment:
-            raise ConfigurationError("store", table_or_url, remedy)
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
-        options = dict(pairs)
-        for name, value in pairs:
-            if name not in _OPTIONS or not value or value != options[name]:
-                raise ConfigurationError(
-                    "store",
-                    table_or_url,
-                    f"give each of its options {', '.join(_OPTIONS)} once and with a value, "
-                    f"not {name}={value}",
-                )
-    if not _TABLE_NAME.fullmatch(table):
-        raise ConfigurationError(
-            "store",
-            table_or_url,
-            f"{remedy}; names of tables have 3 to 255 letters, digits, _, - and .",
-        )
-    return table, options
 
 
 def _whole(setting: str, text: str) -> int:
