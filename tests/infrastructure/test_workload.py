@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from copilot_analytics.errors import ConfigurationError
-from copilot_analytics.infrastructure.capacity import Workload, rows_written, touched
+from copilot_analytics.infrastructure.workload import Workload, touched
 
 DAY = 86_400
 
@@ -58,14 +58,6 @@ def test_more_writers_write_more_often() -> None:
 
 def test_nothing_recorded_writes_nothing() -> None:
     assert Workload(events_per_day=0).writes_per_day == 0
-
-
-def test_rows_never_exceed_the_names_there_are() -> None:
-    workload = Workload(events_per_day=500 * DAY, commands=3, users=7)
-    rows = {row.kind: row.rows for row in rows_written(workload)}
-
-    assert rows["commands"] == pytest.approx(3, rel=1e-3)
-    assert rows["users"] == pytest.approx(7, rel=1e-3)
 
 
 @pytest.mark.parametrize(
