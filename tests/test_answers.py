@@ -397,9 +397,10 @@ def test_an_hourly_series_of_one_name_is_refused_and_day_named(
     answers: Answers, subject: Any
 ) -> None:
     metric = Metric.ERRORS if subject == "error_type" else Metric.EXECUTIONS
+    named: dict[str, Any] = {subject: "x"}
 
     with pytest.raises(QuestionError, match="ask for DAY or WEEK") as refused:
-        answers.time_series(metric, RANGE, interval=Interval.HOUR, **{subject: "x"})
+        answers.time_series(metric, RANGE, interval=Interval.HOUR, **named)
     assert refused.value.argument == "interval"
 
 

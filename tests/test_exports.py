@@ -76,7 +76,7 @@ def export(
 ) -> Export:
     return render_export(
         range=RANGE,
-        summary=summary or Summary(EMPTY, None, ()),
+        summary=summary or Summary(EMPTY, None, (), None),
         commands=commands,
         errors=errors,
         format=format,
@@ -139,7 +139,12 @@ def test_csv_reads_back_as_what_was_written(name: str) -> None:
 def test_json_holds_everything_in_camel_case() -> None:
     now = replace(EMPTY, executions=4, failures=1, success_rate=0.75)
     before = replace(EMPTY, executions=2)
-    summary = Summary(now, before, (ErrorTypeCount("ValueError", 2),))
+    summary = Summary(
+        now,
+        before,
+        (ErrorTypeCount("ValueError", 2), ErrorTypeCount("KeyError", 1)),
+        (ErrorTypeCount("ValueError", 5),),
+    )
 
     file = export(ExportFormat.JSON, summary=summary)
 
@@ -157,7 +162,10 @@ def test_json_holds_everything_in_camel_case() -> None:
         "previous": None,
         "changeRatio": None,
     }
-    assert document["summary"]["errorsByType"] == [{"errorType": "ValueError", "count": 2}]
+    assert document["summary"]["errorsByType"] == [
+        {"errorType": "ValueError", "count": 2, "previous": 5},
+        {"errorType": "KeyError", "count": 1, "previous": 0},
+    ]
 
 
 def test_json_says_null_without_samples_and_zero_where_nothing_happened() -> None:

@@ -155,8 +155,15 @@ def _summary(summary: Summary) -> dict[str, Any]:
         )
         for name, measure in _MEASURES
     }
+    before = summary.previous_errors_by_type
+    counts = {entry.error_type: entry.count for entry in before or ()}
     measures["errorsByType"] = [
-        {"errorType": entry.error_type, "count": entry.count} for entry in summary.errors_by_type
+        {
+            "errorType": entry.error_type,
+            "count": entry.count,
+            "previous": None if before is None else counts.get(entry.error_type, 0),
+        }
+        for entry in summary.errors_by_type
     ]
     return measures
 
