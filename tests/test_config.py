@@ -205,8 +205,24 @@ def test_spools_lie_where_the_state_of_programs_does(
     assert AnalyticsConfig().spool_folder == tmp_path / "state/copilot-analytics/spool"
 
     assert AnalyticsConfig(spool_dir="~/spool").spool_folder == tmp_path / "spool"
+
+    def no_home() -> Path:
+        raise RuntimeError
+
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert AnalyticsConfig().spool_folder is None
+
     monkeypatch.chdir(tmp_path)
     assert AnalyticsConfig(spool_dir="spool").spool_folder == tmp_path / "spool"
+
+
+def test_a_spool_is_refused_where_there_are_no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copilot_analytics.config.SUPPORTED", False)
+
+    assert AnalyticsConfig(spool="auto").spool == "auto"
+    with pytest.raises(ConfigurationError, match="does not have the file locks"):
+        AnalyticsConfig(spool="on")
 
 
 def test_unknown_variables_are_one_warning_with_suggestions(

@@ -95,11 +95,12 @@ def recorder_of(
     *,
     max_bytes: int = 1 << 28,
     write_interval: float = LATER,
+    writer: Writer | None = None,
     **options: Any,
 ) -> Recorder:
     return Recorder(
         store,
-        Admission(CLOCK, Writer()),
+        Admission(CLOCK, writer or Writer()),
         clock=CLOCK,
         guard=Guard(strict=True),
         spool=SpoolSettings(

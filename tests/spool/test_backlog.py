@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from copilot_analytics.events import AnalyticsEvent
 from copilot_analytics.spool.backlog import Backlog
+from copilot_analytics.spool.frames import encode_frame
 from copilot_analytics.spool.journal import Journal
 from copilot_analytics.store_samples import sample_events
 
@@ -114,4 +118,41 @@ def test_only_damage_is_a_portion_without_events(tmp_path: Path) -> None:
     assert portion.events == []
     assert backlog.confirm(portion).lost == 5
     assert list(tmp_path.iterdir()) == []
+    backlog.close()
+
+
+def test_what_cannot_be_read_now_is_told_after_what_could(tmp_path: Path) -> None:
+    backlog = backlog_of(tmp_path)
+    append_all(backlog)
+    second = sorted(tmp_path.iterdir())[1]
+    moved = second.rename(tmp_path / "moved")
+    second.symlink_to(second)
+
+    first = backlog.take(1000)
+    assert first is not None
+    assert 0 < len(first.events) < 100
+    with pytest.raises(OSError, match=os.strerror(errno.ELOOP)):
+        backlog.take(1000)
+
+    moved.replace(second)
+    rest = backlog.take(1000)
+    assert rest is not None
+    assert [*first.events, *rest.events] == EVENTS
+    backlog.close()
+
+
+def test_a_whole_frame_of_something_else_is_lost_alone(tmp_path: Path) -> None:
+    """As a later release may have written it."""
+    journal = Journal(tmp_path, max_bytes=1 << 30)
+    strange: list[Any] = ["something", "else"]
+    journal.append(encode_frame(EVENTS[:5]), 5)
+    journal.append(encode_frame(strange), 2)
+    journal.append(encode_frame(EVENTS[5:]), 95)
+    backlog = Backlog(journal)
+
+    portion = backlog.take(1000)
+
+    assert portion is not None
+    assert portion.events == EVENTS
+    assert backlog.confirm(portion).lost == 2
     backlog.close()

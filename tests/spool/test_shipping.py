@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from copilot_analytics.recorder import Recorder
 from copilot_analytics.spool import leftovers, spooling
 from copilot_analytics.spool.directories import Directory
 from copilot_analytics.spool.identities import BLOCK
+from copilot_analytics.writer import Writer
 
 from .recording import (
     SOON,
@@ -499,6 +501,127 @@ class TestTrouble:
             assert recorder.flush_blocking(30)
             assert store.numbers[-1] == 20
             assert_accounted(recorder.health())
+
+    def test_a_file_that_cannot_be_read_now_holds_up_and_loses_nothing(
+        self, tmp_path: Path, store: RemoteStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        leave(store, tmp_path, *range(100))
+        store.away = True
+        with spooling_to(store, tmp_path, batch_size=1) as recorder:
+            recorder.start()
+            wait_for(lambda: recorder.health().recovered == 100)
+            (segment,) = tmp_path.rglob("*.frames")
+            moved = segment.rename(tmp_path / "moved")
+            segment.symlink_to(segment)
+            store.away = False
+            record(recorder, 100)
+            wait_for(lambda: "it is tried again" in caplog.text)
+            assert not recorder.flush_blocking(0.01)
+
+            moved.replace(segment)
+            assert recorder.flush_blocking(30)
+            assert store.numbers == list(range(101))
+
+    def test_a_file_that_cannot_be_deleted_is_deleted_later(
+        self, tmp_path: Path, store: RemoteStore
+    ) -> None:
+        with spooling_to(store, tmp_path) as recorder:
+            record_and_spool(recorder, *range(10))
+            (segment,) = tmp_path.rglob("*.frames")
+            segment.unlink()
+            segment.mkdir()
+            assert recorder.flush_blocking(30)
+            assert (recorder.health().stored, segment.exists()) == (10, True)
+
+            segment.rmdir()
+            record(recorder, 10)
+            assert recorder.flush_blocking(30)
+            assert store.numbers == list(range(11))
+            assert list(tmp_path.rglob("*.frames")) == []
+
+    def test_broken_directories_are_passed_over(
+        self, tmp_path: Path, store: RemoteStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        leave(store, tmp_path, *range(10))
+        (broken,) = directories_in(tmp_path)
+        loop = broken / "0000000000000000.frames"
+        loop.unlink()
+        loop.symlink_to(loop)
+
+        with spooling_to(store, tmp_path) as recorder:
+            record(recorder, 10)
+            assert recorder.flush_blocking(30)
+
+        assert store.numbers == [10]
+        assert len(directories_in(tmp_path)) == 2
+        assert f"{broken} cannot be used" in caplog.text
+        assert f"{broken} cannot be read" in caplog.text
+
+    def test_a_directory_that_cannot_be_removed_is_told(
+        self, tmp_path: Path, store: RemoteStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.away = True
+        first, second = recorder_of(store, tmp_path), recorder_of(store, tmp_path)
+        record_and_spool(first, *range(10))
+        record_and_spool(second, *range(10, 20))
+        for path in directories_in(tmp_path):
+            (path / "mine").mkdir()
+        first.close(0)
+        second.close(0)
+        wait_for(lambda: len(list(free_of(tmp_path))) == 2)
+        store.away = False
+
+        with spooling_to(store, tmp_path) as recorder:
+            recorder.start()
+            wait_for(lambda: recorder.health().stored == 20)
+
+        assert sorted(store.numbers) == list(range(20))
+        assert caplog.text.count("cannot be removed") == 1
+
+    def test_what_waits_in_memory_is_spooled_by_closing_if_that_is_possible_then(
+        self, tmp_path: Path, store: RemoteStore
+    ) -> None:
+        resource = pytest.importorskip("resource")
+        store.away = True
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, limits[1]))
+        try:
+            with spooling_to(store, tmp_path, write_interval=SOON) as recorder:
+                record(recorder, *range(10))
+                wait_for(lambda: store.attempts > 1)
+                assert recorder.health().pending == 10
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                recorder.close(0.01)
+                wait_for(lambda: recorder.health().spooled == 10)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        store.away = False
+
+        with spooling_to(store, tmp_path) as recorder:
+            recorder.start()
+            wait_for(lambda: recorder.health().stored == 10)
+        assert store.numbers == list(range(10))
+
+    def test_without_a_second_thread_events_are_stored_by_closing(
+        self, tmp_path: Path, store: RemoteStore
+    ) -> None:
+        usual = threading.stack_size()
+
+        class LastWriter(Writer):
+            """Leaves no room for another thread, once the recorder's runs."""
+
+            def assume(self, identifier: str, last: int) -> None:
+                super().assume(identifier, last)
+                threading.stack_size(1 << 46)  # more than there is
+
+        try:
+            with spooling_to(store, tmp_path, writer=LastWriter()) as recorder:
+                record_and_spool(recorder, *range(10))
+                assert recorder.health().errors.keys() == {"recorder.shipping"}
+                assert recorder.close(30) == 0
+        finally:
+            threading.stack_size(usual)
+        assert store.numbers == list(range(10))
 
 
 def returned(recorder: Recorder, store: RemoteStore) -> bool:

@@ -7,11 +7,13 @@ store, whichever is ready first.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -256,17 +258,17 @@ class Spool:
         root = root_of(folder, self._settings.store)
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         (root / _STORE).write_text(f"{self._settings.store}\n")
-        directory = next(Directory.unlocked(root), None) or Directory.create(root)
-        try:
-            identity = Identity(directory)
-            limit = self._settings.max_bytes
-            # A small limit has several segments, too: room comes back by whole ones.
-            journal = Journal(
-                directory.path, max_bytes=limit, segment_bytes=min(SEGMENT_BYTES, limit // 8)
-            )
-        except BaseException:
-            directory.release()
-            raise
+        for directory in _free(root):
+            try:
+                identity = Identity(directory)
+                journal = self._journal_in(directory)
+            except OSError as exc:
+                directory.release()
+                _log.warning("%s cannot be used (%s)", directory.path, exc.strerror or exc)
+            else:
+                break
+        else:
+            raise OSError(errno.EIO, "no directory in it can be used", str(root))
         with self._lock:
             self._directory = directory
             self._identity = identity
@@ -275,6 +277,12 @@ class Spool:
             self._backlog = Backlog(journal, memory_events=self._memory_events)
             self.leftovers = Leftovers(root, recovered=self._accounts.recover)
         return identity
+
+    def _journal_in(self, directory: Directory) -> Journal:
+        limit = self._settings.max_bytes
+        # A small limit has several segments, too: room comes back by whole ones.
+        size = min(SEGMENT_BYTES, limit // 8)
+        return Journal(directory.path, max_bytes=limit, segment_bytes=size)
 
     def _note(self, trouble: _Trouble, exc: OSError) -> None:
         trouble.count += 1
@@ -302,3 +310,9 @@ class Spool:
             self._backlog.close()
         if self._directory is not None:
             self._directory.release()
+
+
+def _free(root: Path) -> Iterator[Directory]:
+    """Lock and yield the directories that no process has, then a new one."""
+    yield from Directory.unlocked(root)
+    yield Directory.create(root)
