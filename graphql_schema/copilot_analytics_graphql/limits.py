@@ -246,8 +246,6 @@ _Price = Mapping[_Degree, int]
 
 _ONCE = _Degree()
 _NOTHING: _Price = {}
-_MAX_DEGREE = 3
-"""Lists of lists of lists; whatever is deeper is priced as these, which is too much already."""
 
 
 def _sum(prices: Iterable[_Price]) -> _Price:
@@ -262,14 +260,10 @@ def _times(size: int | str, price: _Price) -> _Price:
     if isinstance(size, int):
         return {degree: size * amount for degree, amount in price.items()}
     rows, periods = int(size == ROWS), int(size == PERIODS)
-    return _sum(
-        {
-            _Degree(
-                min(degree.rows + rows, _MAX_DEGREE), min(degree.periods + periods, _MAX_DEGREE)
-            ): amount
-        }
+    return {
+        _Degree(degree.rows + rows, degree.periods + periods): amount
         for degree, amount in price.items()
-    )
+    }
 
 
 class Pricing:
