@@ -99,7 +99,9 @@ sdl-check: $(VENV)/.product ## Fail when graphql_schema/schema.graphql is not wh
 	@$(print_sdl) >build/schema.graphql
 	@diff -u $(SDL) build/schema.graphql || { echo '$(SDL) is stale: run `make sdl` and commit it.' >&2; exit 1; }
 
-typescript: $(TYPESCRIPT)/node_modules/.package-lock.json ## Generate TypeScript from the operations, compile its use
+typescript: $(TYPESCRIPT)/node_modules/.package-lock.json ## Lint SDL and operations, generate and compile TypeScript
+	@$(use_node); cd graphql_schema && node typescript/node_modules/eslint/bin/eslint.js --max-warnings 0 \
+		--config typescript/eslint.config.js schema.graphql operations
 	@$(use_node); cd $(TYPESCRIPT) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json \
 		&& node node_modules/typescript/bin/tsc --project tsconfig.json
 	@echo 'The operations and what uses them compile.'
