@@ -1,7 +1,7 @@
 """The DynamoDB engines that tests run on: moto always, real ones where they are present.
 
-* `moto`: in this process, behind a real HTTP server; needs nothing, but loses concurrent updates.
-* `dynoxide`: a real engine of its own process, from `COPILOT_ANALYTICS_TEST_DYNOXIDE` or where
+* `moto`: a real HTTP server in Python; needs nothing, but loses concurrent updates.
+* `dynoxide`: a real engine, from `COPILOT_ANALYTICS_TEST_DYNOXIDE` or where
   `make engine` puts it; each run has a new database.
 * `endpoint`: whatever `COPILOT_ANALYTICS_TEST_DYNAMODB` names, DynamoDB Local or AWS itself, with
   the region and credentials of the environment. Tables that tests make there are deleted again.
@@ -12,10 +12,10 @@ one engine does. Tests of concurrency skip those whose `atomic_add` is false.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -29,7 +29,6 @@ import boto3
 import pytest
 from botocore import loaders
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 # Each boto3 session reads 1.5 MB of JSON about DynamoDB anew: 50 ms a test.
 loaders.create_loader = lru_cache(loaders.create_loader)
@@ -125,12 +124,18 @@ def left_out() -> str | None:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run moto's server and yield its URL."""
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it tells of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    command = [sys.executable, str(Path(__file__).with_name("moto_process.py"))]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        assert url, f"moto ended with {process.wait()}"
+        try:
+            yield url
+        finally:
+            process.stdin.close()
 
 
 @contextmanager

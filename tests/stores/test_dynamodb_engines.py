@@ -50,6 +50,24 @@ def test_a_refused_condition_tells_what_the_item_holds(engine: Engine, client: A
     assert refused.value.response["Item"] == {**KEY, "w_one": {"N": "7"}}
 
 
+def test_one_update_changes_hundreds_of_attributes(engine: Engine, client: Any) -> None:
+    """As many as an expression of 4 KB holds, which a copilot's busiest row needs."""
+    table = engine.new_table_name()
+    make_table(client, table)
+    numbers = range(380)
+
+    client.update_item(
+        TableName=table,
+        Key=KEY,
+        UpdateExpression="ADD " + ",".join(f"#{n:x} :{n:x}" for n in numbers),
+        ExpressionAttributeNames={f"#{n:x}": f"h{n}" for n in numbers},
+        ExpressionAttributeValues={f":{n:x}": {"N": str(n)} for n in numbers},
+    )
+
+    item = client.get_item(TableName=table, Key=KEY)["Item"]
+    assert item == {**KEY, **{f"h{n}": {"N": str(n)} for n in numbers}}
+
+
 def test_concurrent_adds_all_count(engine: Engine, client: Any) -> None:
     """Where an engine says so."""
     if not engine.atomic_add:
