@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ..periods import DateRange
 from ..queries import MAX_LIMIT, CommandStats, DistinctUsers, PopularCommand
@@ -13,6 +13,12 @@ from ._pages import check_limit, ranked, sought
 from ._reader import Reader
 
 __all__ = ["CommandAnswers"]
+
+_FIGURES: Mapping[CommandOrder, Callable[[Mapping[str, int]], float | None]] = {
+    CommandOrder.EXECUTIONS: lambda counters: counters["executions"],
+    CommandOrder.FAILURES: lambda counters: counters.get("failures", 0),
+    CommandOrder.LATENCY: lambda counters: mean_ms(counters, "execution"),
+}
 
 
 class CommandAnswers(Reader):
@@ -76,15 +82,9 @@ class CommandAnswers(Reader):
             users = {name: distinct.count().count for name, distinct in found.items()}
 
         def figure(name: str, rollup: Rollup) -> float | None:
-            match order_by:
-                case CommandOrder.EXECUTIONS:
-                    return rollup.counters["executions"]
-                case CommandOrder.FAILURES:
-                    return rollup.counters.get("failures", 0)
-                case CommandOrder.LATENCY:
-                    return mean_ms(rollup.counters, "execution")
-                case CommandOrder.USERS:
-                    return users.get(name, 0)
+            if order_by is CommandOrder.USERS:
+                return users.get(name, 0)
+            return _FIGURES[order_by](rollup.counters)
 
         page = ranked(ran.items(), figure, first=first, after=after)
         return page.of(_popular_command(name, rollup) for name, rollup in page.rows)

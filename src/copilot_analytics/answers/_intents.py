@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..periods import DateRange
 from ..rankings import (
@@ -19,6 +19,15 @@ from ._pages import check_limit, ranked, sought
 from ._reader import Reader
 
 __all__ = ["IntentAnswers"]
+
+_FIGURES: Mapping[IntentOrder, Callable[[Mapping[str, int]], float | None]] = {
+    IntentOrder.COUNT: lambda counters: counters.get("count", 0),
+    IntentOrder.CLARIFICATIONS: lambda counters: counters.get("clarifications", 0),
+    IntentOrder.CLARIFICATION_RATE: lambda counters: ratio(
+        counters.get("clarifications", 0), counters.get("count", 0)
+    ),
+    IntentOrder.FAILURES: lambda counters: counters.get("failures", 0),
+}
 
 
 class IntentAnswers(Reader):
@@ -45,24 +54,14 @@ class IntentAnswers(Reader):
         check_limit("first", first)
         contains = sought(search)
 
-        def figure(_: str, rollup: Rollup) -> float | None:
-            count = rollup.counters.get
-            match order_by:
-                case IntentOrder.COUNT:
-                    return count("count", 0)
-                case IntentOrder.CLARIFICATIONS:
-                    return count("clarifications", 0)
-                case IntentOrder.CLARIFICATION_RATE:
-                    return ratio(count("clarifications", 0), count("count", 0))
-                case IntentOrder.FAILURES:
-                    return count("failures", 0)
-
         named = [
             item
             for item in self._store.totals(RollupKind.INTENT, range).items()
             if contains(item[0])
         ]
-        page = ranked(named, figure, first=first, after=after)
+        page = ranked(
+            named, lambda _, rollup: _FIGURES[order_by](rollup.counters), first=first, after=after
+        )
         names = [name for name, _ in page.rows]
         details = self._store.totals(RollupKind.INTENT, range, names, detail=True) if names else {}
         return page.of(_intent(name, details.get(name, rollup)) for name, rollup in page.rows)

@@ -10,18 +10,19 @@ from ..queries import Interval
 __all__ = ["steps_of", "weeks_of"]
 
 _WEEK_DAYS = 7
+_WIDTHS_MS = {
+    Interval.HOUR: HOUR_MS,
+    Interval.DAY: DAY_MS,
+    Interval.WEEK: _WEEK_DAYS * DAY_MS,
+}
 
 
 def steps_of(range: DateRange, interval: Interval) -> tuple[int, ...]:
     """Return when each hour, day or week of a range starts, epoch milliseconds."""
-    match interval:
-        case Interval.HOUR:
-            return _every(HOUR_MS, range.start_ms, range.end_ms)
-        case Interval.DAY:
-            return _every(DAY_MS, range.start_ms, range.end_ms)
-        case Interval.WEEK:
-            monday = range.start_ms - range.start.weekday() * DAY_MS
-            return _every(_WEEK_DAYS * DAY_MS, monday, range.end_ms)
+    start = range.start_ms
+    if interval is Interval.WEEK:
+        start -= range.start.weekday() * DAY_MS
+    return _every(_WIDTHS_MS[interval], start, range.end_ms)
 
 
 def weeks_of(range: DateRange) -> tuple[DateRange, ...]:
