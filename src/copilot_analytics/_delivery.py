@@ -67,7 +67,7 @@ class Delivery:
     LAST_PAUSE_SECONDS = 10.0
     """The pause after a failed attempt doubles from the first to the last of these, with jitter."""
 
-    MAX_HALVINGS = 64
+    MAX_HALVINGS = 128
     """How often one batch is halved: enough for a few bad events in a large one, and no storm of
     requests where the store refuses everything."""
 

@@ -296,13 +296,15 @@ class Recorder:
         told = self._abandoned.is_set()
         self._abandoned.set()
         with self._lock:
-            if self._accounts.spooled and not told:
-                _log.warning(
-                    "%d events are left in the spool (%s): the next start has them stored",
-                    self._accounts.spooled,
-                    self._outlet.place,
-                )
-            return self._accounts.held + self._accounts.spooled + len(self._queue)
+            spooled = self._accounts.spooled
+            left = self._accounts.held + spooled + len(self._queue)
+        if spooled and not told:
+            _log.warning(
+                "%d events are left in the spool (%s): the next start has them stored",
+                spooled,
+                self._outlet.place,
+            )
+        return left
 
     def end_at_exit(self) -> None:
         """Store what is pending before the interpreter ends; see `EXIT_SECONDS`."""
@@ -355,6 +357,7 @@ class Recorder:
                 with self._lock:
                     waiting = len(self._queue)
                 self._drain(waiting)
+            with self._guard.attempt("recorder.thread"):
                 self._outlet.finish()
         finally:
             with self._lock:
