@@ -110,9 +110,10 @@ PRICES = Prices(
         "RecorderHealth.storeStatistics": 20,
     },
     fields={
-        # A row's part of one question about all rows.
-        "PopularCommand.stats": 10,
-        "ErrorPattern.trend": 10,
+        # A row's part of one question about all rows, and of gathering it: measured, 1,000 rows
+        # hold the event loop for 0.2 s longer, as long as 30,000 fields.
+        "PopularCommand.stats": 30,
+        "ErrorPattern.trend": 30,
         # A question each.
         "CommandStats.series": 50,
         # What these read is bounded, and much more than any other question.
