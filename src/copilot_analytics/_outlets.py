@@ -63,16 +63,18 @@ class Direct:
         between: called after each attempt that is to be repeated.
     """
 
+    idle = True
+    """What was put is settled: `put` waits for that."""
+    place = "nowhere"
+    """Nothing outlives the process."""
+    failures = 0
+
     def __init__(
         self, delivery: Delivery, accounts: Accounts, *, between: Callable[[], object]
     ) -> None:
         self._delivery = delivery
         self._accounts = accounts
         self._between = between
-
-    idle = True
-    place = "nowhere"
-    failures = 0
 
     def prepare(self, count: int) -> None:
         """Do nothing."""
