@@ -40,8 +40,8 @@ class Analytics:
     Making one touches neither disk nor network and starts no thread; that comes with the first
     event. It belongs to no event loop, and may be used from several, and outside of any. Close it
     with `aclose()` (the Starlette plugin does so with the application's lifespan), with `close()`,
-    or by `async with`; until then what was recorded in the last second may only be in memory. In front
-    of a remote store, events wait on disk instead, see docs/spool.md.
+    or by `async with`; until then what was recorded in the last second may only be in memory. In
+    front of a remote store, events wait on disk instead, see docs/spool.md.
 
     >>> analytics = Analytics("memory://")
     >>> analytics.service.track_command_execution("ada", "add-supplier", True, 120.0)
