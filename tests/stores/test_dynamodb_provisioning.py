@@ -13,7 +13,7 @@ from copilot_analytics.stores import _dynamodb_provisioning as provisioning
 from copilot_analytics.stores._dynamodb_client import DynamoDBClient
 from copilot_analytics.stores._dynamodb_errors import TableMissing
 from copilot_analytics.stores._dynamodb_provisioning import create, differences
-from copilot_analytics.stores._dynamodb_table import PROJECTED, definition
+from copilot_analytics.stores._dynamodb_table import PROJECTED, TTL, definition
 
 from .dynamodb_engines import Engine
 from .faulty_proxy import Answer, FaultyProxy, Pass
@@ -143,6 +143,50 @@ def test_waiting_is_bounded(
     proxy.script += [described("UPDATING"), described("UPDATING")]
 
     with pytest.raises(StoreUnavailableError, match="after 0 s the table is UPDATING"):
+        create(client)
+
+
+def test_what_cannot_be_switched_on_yet_is_waited_for(
+    client: DynamoDBClient, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS refuses backups while it still prepares them."""
+    create(client)
+    off = {"ContinuousBackupsDescription": {"ContinuousBackupsStatus": "ENABLED"}}
+    described_off = Answer(200, json.dumps(off))
+    not_yet = Answer.error("ContinuousBackupsUnavailableException", "Backups are being enabled")
+    proxy.seen.clear()
+    proxy.script += [
+        *[Pass()] * 3,
+        *[described_off, not_yet] * 2,
+        described_off,
+        Answer(200, "{}"),
+    ]
+
+    create(client)
+
+    assert operations(proxy).count("UpdateContinuousBackups") == 3
+
+    monkeypatch.setattr(provisioning, "_SWITCH_SECONDS", 0)
+    proxy.script += [*[Pass()] * 3, described_off, not_yet, described_off]
+    with pytest.raises(StoreUnavailableError, match="not ready for UpdateContinuousBackups yet"):
+        create(client)
+
+
+def test_what_was_switched_on_by_a_lost_attempt_is_on(
+    client: DynamoDBClient, proxy: FaultyProxy
+) -> None:
+    """AWS refuses to switch on what is on already."""
+    client.call("CreateTable", definition(client.table))
+    taken = Answer.error("ValidationException", "TimeToLive is already enabled")
+    on = {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": TTL}}
+    off = {"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}}
+    proxy.script += [Pass(), Pass(), Answer(200, json.dumps(off)), taken]
+    proxy.script += [Answer(200, json.dumps(on))]
+
+    assert [each.what for each in create(client)] == ["TTL"]  # it was not really switched on
+
+    proxy.script += [Pass(), Pass(), Answer(200, json.dumps(off)), taken]
+    with pytest.raises(StoreError, match="UpdateTimeToLive was refused"):
         create(client)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Difference", "create", "differences"]
 
 _WAIT_SECONDS: Final = 600
+_SWITCH_SECONDS: Final = 120
+_FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 3.0  # seconds between two looks at a table that is being made
 
 
@@ -71,25 +73,15 @@ def create(
     _wait(client, progress)
     if _expiry(client) is None:
         progress(f"enabling TTL on the attribute {TTL}")
-        client.call(
-            "UpdateTimeToLive",
-            {
-                "TableName": client.table,
-                "TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": True},
-            },
-        )
+        on = {"TimeToLiveSpecification": {"AttributeName": TTL, "Enabled": True}}
+        _switch(client, "UpdateTimeToLive", on, lambda: _expiry(client) == TTL)
     recovery = _recovery(client)
     if recovery is None:
         progress("left out point-in-time recovery, which this engine does not have")
     elif not recovery:
         progress("enabling point-in-time recovery")
-        client.call(
-            "UpdateContinuousBackups",
-            {
-                "TableName": client.table,
-                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-            },
-        )
+        on = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
+        _switch(client, "UpdateContinuousBackups", on, lambda: _recovery(client) is True)
     progress(f"{name} is ready")
     return differences(client)
 
@@ -122,7 +114,7 @@ def _described(client: DynamoDBClient) -> dict[str, Any]:
 
 def _wait(client: DynamoDBClient, progress: Callable[[str], None]) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
-    pause = 0.1
+    pause = _FIRST_PAUSE
     told = ""
     while True:
         try:
@@ -153,6 +145,35 @@ def _wait(client: DynamoDBClient, progress: Callable[[str], None]) -> None:
             )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _switch(
+    client: DynamoDBClient, operation: str, setting: Mapping[str, Any], is_on: Callable[[], bool]
+) -> None:
+    """Switch a setting on, which a table may refuse for its first minute.
+
+    It also refuses what is on already, such as by an attempt whose answer was lost.
+    """
+    deadline = time.monotonic() + _SWITCH_SECONDS
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            client.call(operation, {"TableName": client.table, **setting})
+        except Refused as exc:
+            if is_on():
+                return
+            if exc.code != "ContinuousBackupsUnavailableException":
+                raise
+            if time.monotonic() >= deadline:
+                raise StoreUnavailableError(
+                    client.url,
+                    f"the table is not ready for {operation} yet",
+                    "run the same command again in some minutes",
+                ) from exc
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            return
 
 
 def _expiry(client: DynamoDBClient) -> str | None:
