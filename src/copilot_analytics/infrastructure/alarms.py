@@ -29,5 +29,5 @@ class Thresholds:
     """Fewer tracked events in a period than this say nothing."""
     query_latency_ms: float = 1_000
     """One question in twenty takes longer than this."""
-    bytes_written_per_day: int = 10 * 2**30
-    """More bytes than this are written in a day."""
+    bytes_written_per_day: int = 2 * 2**30
+    """More bytes of events than this are written in a day; indexes hold each twice more."""
