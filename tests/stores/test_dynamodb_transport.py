@@ -138,6 +138,48 @@ def test_half_of_the_credentials_are_told(
         query(proxy.url)
 
 
+def test_a_process_without_credentials_is_told(
+    monkeypatch: pytest.MonkeyPatch, proxy: FaultyProxy, tmp_path: Path
+) -> None:
+    """But not what it has printed."""
+    use_profile(monkeypatch, tmp_path, "credential_process = sh -c 'echo secret >&2; exit 1'")
+
+    with pytest.raises(StoreUnavailableError, match=r"failed \(CredentialRetrievalError\)") as told:
+        query(proxy.url)
+
+    assert "secret" not in str(told.value)
+
+    use_profile(monkeypatch, tmp_path, f"credential_process = {tmp_path}/nothing")
+    with pytest.raises(StoreUnavailableError, match=r"failed \(FileNotFoundError\)"):
+        query(proxy.url)
+
+
+def test_a_role_that_is_not_given_is_told(
+    monkeypatch: pytest.MonkeyPatch, proxy: FaultyProxy, tmp_path: Path
+) -> None:
+    role = "role_arn = arn:aws:iam::123456789012:role/copilot\nsource_profile = source"
+    use_profile(monkeypatch, tmp_path, role)
+    denied = "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>"
+    proxy.script.append(Answer(403, denied, (("content-type", "text/xml"),)))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", proxy.url)
+
+    with pytest.raises(StoreUnavailableError, match=r"failed \(ClientError\); check the profile"):
+        query(proxy.url)
+
+
+def use_profile(monkeypatch: pytest.MonkeyPatch, folder: Path, lines: str) -> None:
+    """Take credentials from a profile of these lines, whose source profile has some."""
+    config = folder / "config"
+    config.write_text(
+        f"[profile used]\n{lines}\n"
+        "[profile source]\naws_access_key_id = a\naws_secret_access_key = s\n"
+    )
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "used")
+
+
 def test_a_missing_region_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 

@@ -23,7 +23,7 @@ from ._dynamodb_signing import Credentials, Signer
 try:
     import urllib3
     from boto3.session import Session
-    from botocore.exceptions import BotoCoreError, NoRegionError
+    from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
     from botocore.httpsession import ProxyConfiguration, get_cert_path
     from botocore.session import get_session
     from botocore.utils import get_environ_proxies
@@ -181,8 +181,8 @@ class Transport:
                     self._credentials_number += 1
                 found, number = self._credentials, self._credentials_number
             frozen: Credentials | None = found and found.get_frozen_credentials()
-        except BotoCoreError as exc:
-            # Its text may quote what a credential process has printed.
+        except (BotoCoreError, ClientError, OSError, RuntimeError) as exc:
+            # Roles are asked of STS, processes are run, and what they say is not for a log.
             raise TransportError(
                 f"finding AWS credentials failed ({type(exc).__name__})",
                 "check the profile, role or environment that they come from",
