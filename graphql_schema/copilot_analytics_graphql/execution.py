@@ -132,7 +132,11 @@ class Executor:
             return Outcome.of({"errors": errors}, 400)
         operation = prepared.operation(request.operation_name)
         if operation.operation is OperationType.MUTATION and not may_change:
-            raise RefusedError("BAD_REQUEST", "Mutations are taken by POST only: send it there.")
+            return _refused(
+                RefusedError("METHOD_NOT_ALLOWED", "Mutations are taken by POST only: send it so."),
+                405,
+                suggest=suggest,
+            )
         if prepared.introspects and not (principal.sees_all or self._open_introspection):
             return _refused(
                 RefusedError(

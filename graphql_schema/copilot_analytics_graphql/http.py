@@ -1,4 +1,4 @@
-"""GraphQL over HTTP: POST with JSON; a browser that comes by GET is told how.
+"""GraphQL over HTTP: POST with JSON, queries also by GET; a browser is shown how.
 
 A plain ASGI application without a request or response object: a dashboard that is polled by a
 hundred tabs costs little more than its bytes.
@@ -30,7 +30,7 @@ from .origins import Origins
 from .page import page, page_policy
 from .patience import Patience
 from .rates import TooOftenError
-from .requests import read_request
+from .requests import read_parameters, read_request
 
 __all__ = ["HTTPEndpoint"]
 
@@ -112,14 +112,20 @@ class HTTPEndpoint:
     async def _answer(
         self, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes], media_type: str
     ) -> tuple[int, bytes]:
-        if scope["method"] != "POST":
+        posted = scope["method"] == "POST"
+        if not posted and not (scope["method"] == "GET" and scope.get("query_string")):
             raise _HTTPError(
                 405,
                 RefusedError(
                     "METHOD_NOT_ALLOWED",
-                    "Queries are taken by POST, as JSON; a browser gets a page that shows how.",
+                    "Operations are taken by POST, as JSON, queries also by GET with ?query=…; a "
+                    "browser gets a page that shows how.",
                 ),
-                (b"allow", b"POST"),
+                (b"allow", b"GET, POST"),
+            )
+        if not posted and not self._origins.welcomes_get(headers):
+            raise _HTTPError(
+                403, RefusedError("FORBIDDEN", "Pages of other origins may not ask by GET.")
             )
         principal = await self._gatekeeper.admit(Credentials(scope))
         if principal is None:
@@ -133,17 +139,17 @@ class HTTPEndpoint:
             )
         self._gatekeeper.charge(principal)
         try:
-            check_content(headers)
+            if posted:
+                check_content(headers)
+                operation = read_request(await self._body(receive, headers))
+            else:
+                operation = read_parameters(scope["query_string"])
         except RefusedError as exc:
-            raise _HTTPError(415, exc) from None
-        body = await self._body(receive, headers)
-        try:
-            operation = read_request(body)
-        except RefusedError as exc:
-            return 400, _refusal(exc)
-        outcome = await self._executor.run(operation, principal, may_change=True)
+            unsupported = (exc.extensions or {}).get("code") == "UNSUPPORTED_MEDIA_TYPE"
+            return 415 if unsupported else 400, _refusal(exc)
+        outcome = await self._executor.run(operation, principal, may_change=posted)
         # The older media type tells by the status only whether the server could try.
-        tells = media_type == GRAPHQL_JSON or outcome.status >= 500
+        tells = media_type == GRAPHQL_JSON or outcome.status not in (400, 403)
         return outcome.status if tells else 200, outcome.body
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:

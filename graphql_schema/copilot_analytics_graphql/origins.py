@@ -63,6 +63,14 @@ class Origins:
         except ValueError:
             return False
 
+    def welcomes_get(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Return whether a GET may be answered: any but one that a page elsewhere has made.
+
+        Such a page could not read the answer, but have its visitors' cookies ask for it.
+        """
+        site = headers.get(b"sec-fetch-site", b"none")
+        return site in (b"none", b"same-origin") or headers.get(b"origin") in self._allowed
+
     def response_headers(self, headers: Mapping[bytes, bytes]) -> _Headers:
         """Return what lets a listed page see the response to a request; empty without any list."""
         if not self._allowed:
@@ -77,11 +85,11 @@ class Origins:
         """Return what answers a browser that asks before it sends a page's request; empty: no."""
         origin = headers.get(b"origin")
         asked = headers.get(b"access-control-request-method")
-        if origin not in self._allowed or asked != b"POST":
+        if origin not in self._allowed or asked not in (b"GET", b"POST"):
             return ()
         return (
             *self.response_headers(headers),
-            (b"access-control-allow-methods", b"POST"),
+            (b"access-control-allow-methods", b"GET, POST"),
             (b"access-control-allow-headers", b"authorization, content-type"),
             (b"access-control-max-age", str(_PREFLIGHT_SECONDS).encode()),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -29,6 +30,8 @@ class GraphQLRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 _decoder = msgspec.json.Decoder(GraphQLRequest)
 
+_MAX_PARAMETERS = 16
+
 _SHAPE = 'send {"query": "…", "variables": {…}, "operationName": "…"}'
 
 
@@ -46,6 +49,36 @@ def read_request(body: bytes) -> GraphQLRequest:
         raise _malformed(exc) from None
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise RefusedError("BAD_REQUEST", f"The body is no JSON in UTF-8: {_SHAPE}.") from None
+
+
+def read_parameters(query_string: bytes) -> GraphQLRequest:
+    """Return the operation of a URL's parameters: texts, `variables` and `extensions` in JSON.
+
+    Raises:
+        RefusedError: they hold none.
+    """
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+        if len(dict(pairs)) < len(pairs):
+            raise RefusedError("BAD_REQUEST", "Give each parameter of the URL once.")
+        # A parameter without a value is one that is not given.
+        found: dict[str, Any] = {name: value for name, value in pairs if value}
+        for name in ("variables", "extensions"):
+            if name in found:
+                found[name] = msgspec.json.decode(found[name])
+        return request_of(found)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise RefusedError(
+            "BAD_REQUEST",
+            "The URL's parameters cannot be read: send ?query=…&variables={…}&operationName=…, "
+            "percent-encoded, variables as JSON.",
+        ) from None
 
 
 def request_of(value: object) -> GraphQLRequest:

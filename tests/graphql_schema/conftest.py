@@ -192,6 +192,7 @@ class Shared:
     def __init__(self, runner: asyncio.Runner, endpoint: Endpoint) -> None:
         self._runner = runner
         self._endpoint = endpoint
+        self.url = endpoint.url
 
     def post(self, **options: Any) -> httpx.Response:
         return self._runner.run(self._endpoint.post(**options))
