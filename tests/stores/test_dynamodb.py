@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,13 @@ class TestDynamoDBStore(StoreContract):
     atomic = False
 
     @pytest.fixture(autouse=True)
-    def _table(self, engine: Engine) -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    def _table(self, engine: Engine) -> None:  # pyright: ignore[reportUnusedFunction]
         """Give each test a table of its own."""
         self._engine = engine
         self._name = engine.new_table_name()
         client = DynamoDBClient(self._name, endpoint_url=engine.endpoint_url)
         client.call("CreateTable", definition(self._name))
         client.close()
-        yield
 
     def test_reads_see_whole_batches_while_others_write(self, tmp_path: Path) -> None:
         """Here of each row; and only where the engine itself loses nothing."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from itertools import chain, islice
 
 from ..events import AnalyticsEvent, EventType
@@ -20,6 +19,7 @@ from ._dynamodb_keys import (
     date_partition,
     event_bounds,
     event_partition,
+    event_position,
     type_partition,
     user_prefix,
 )
@@ -82,31 +82,44 @@ class EventReader:
             start = max(start, after[0])
         if start > end:
             return []
+        low, high = event_bounds(start, end)
+        if after is not None and newest_first:
+            high = min(high, event_position(*after))
+        elif after is not None:
+            low = max(low, event_position(*after))
         read = self._of_all if selection.user_id is None else self._of_user
         events = read(
-            selection, start, end, backwards=newest_first, page_size=min(limit, _LARGEST_PAGE)
+            selection,
+            (start, end),
+            (low, high),
+            backwards=newest_first,
+            # One more than asked for: the event at `after` is among them.
+            page_size=min(limit + 1, _LARGEST_PAGE),
         )
-        if after is not None:
-            passed = partial(_is_before, after) if newest_first else partial(_is_after, after)
-            events = filter(passed, events)
-        return list(islice(events, limit))
+        return list(islice((event for event in events if _position(event) != after), limit))
 
     def day(self, start_ms: int) -> Iterator[AnalyticsEvent]:
         """Yield the events of the day that starts then, holding a page of each shard at most."""
-        span = EventSelection(start_ms=start_ms, end_ms=start_ms + DAY_MS - 1)
-        return self._of_all(span, span.start_ms, span.end_ms, backwards=False, page_size=None)
+        end_ms = start_ms + DAY_MS - 1
+        return self._of_all(
+            EventSelection(start_ms=start_ms, end_ms=end_ms),
+            (start_ms, end_ms),
+            event_bounds(start_ms, end_ms),
+            backwards=False,
+            page_size=None,
+        )
 
     def _of_user(
         self,
         selection: EventSelection,
-        start: int,
-        end: int,
+        span: tuple[int, int],
+        between: tuple[str, str],
         *,
         backwards: bool,
         page_size: int | None,
     ) -> Iterator[AnalyticsEvent]:
         prefix = user_prefix(selection.user_id or "")
-        low, high = event_bounds(start, end)
+        low, high = between
         types = EventType if selection.event_type is None else (selection.event_type,)
         return self._merged(
             Query(
@@ -121,16 +134,15 @@ class EventReader:
     def _of_all(
         self,
         selection: EventSelection,
-        start: int,
-        end: int,
+        span: tuple[int, int],
+        between: tuple[str, str],
         *,
         backwards: bool,
         page_size: int | None,
     ) -> Iterator[AnalyticsEvent]:
-        days = list(range(start // DAY_MS, end // DAY_MS + 1))
+        days = list(range(span[0] // DAY_MS, span[1] // DAY_MS + 1))
         if backwards:
             days.reverse()
-        between = event_bounds(start, end)
         shards = self._shards()
         event_type = selection.event_type
         ahead = 1
@@ -178,14 +190,6 @@ class EventReader:
 
 def _position(event: AnalyticsEvent) -> Position:
     return event.timestamp, event.event_id
-
-
-def _is_before(position: Position, event: AnalyticsEvent) -> bool:
-    return _position(event) < position
-
-
-def _is_after(position: Position, event: AnalyticsEvent) -> bool:
-    return _position(event) > position
 
 
 def _day_name(number: int) -> str:
