@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
 from copilot_analytics.aggregation import aggregate
 from copilot_analytics.batch import Batch
+from copilot_analytics.rollups import Rollup, RollupKey, RollupKind
 from copilot_analytics.store_samples import sample_events
+from copilot_analytics.supplements import RollupSupplement
 
 
 def test_batch_knows_its_ends_and_counts_once() -> None:
@@ -45,3 +49,40 @@ def test_halves_are_the_whole() -> None:
 
     assert [*first.events, *second.events] == events
     assert (first.writer, first.last, second.first) == ("writer", 2, 3)
+
+
+def _supplements(*sequences: int) -> list[RollupSupplement]:
+    key = RollupKey(RollupKind.COMMAND, "search", "2025-11-22")
+    rollup = Rollup({"executions": 1}, 5, 5)
+    return [RollupSupplement(sequence=n, key=key, rollup=rollup) for n in sequences]
+
+
+def test_supplements_are_cut_like_events() -> None:
+    """By their numbers, wherever these lie between those of the events."""
+    events = sample_events(9)[2:7]
+    batch = Batch("writer", events, supplements=_supplements(2, 10, 11))
+
+    assert (batch.first, batch.last) == (2, 11)
+    rest = batch.after(6)
+    assert rest is not None
+    assert (rest.first, rest.last) == (7, 11)
+    assert [one.sequence for one in rest.supplements] == [10, 11]
+    first, second = batch.halves()
+    assert (first.first, first.last, second.first, second.last) == (2, 5, 6, 11)
+    first.deltas.add(second.deltas)
+    assert first.deltas == batch.deltas
+
+
+def test_supplements_alone_are_a_batch() -> None:
+    batch = Batch("writer", [], supplements=_supplements(4, 5))
+
+    assert (batch.first, batch.last) == (4, 5)
+    (total,) = batch.deltas.rollups.values()
+    assert total == Rollup({"executions": 2}, 5, 5)
+    assert batch.deltas.unbacked == set(batch.deltas.rollups)
+    assert batch.after(5) is None
+
+
+def test_a_batch_of_one_has_no_halves() -> None:
+    with pytest.raises(ValueError, match="no halves"):
+        Batch("writer", sample_events(1)).halves()

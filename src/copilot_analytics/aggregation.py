@@ -22,7 +22,7 @@ from ._counters import (
     by_metadata,
     intent_counters,
 )
-from .distinct import user_hash
+from .distinct import Distinct, user_hash
 from .events import ANONYMOUS_PREFIX, AnalyticsEvent, EventType
 from .periods import DAY_MS, HOUR_MS, day_of, hour_of
 from .rollups import ACTIVITY, DISTINCT_KINDS, Rollup, RollupKey, RollupKind
@@ -67,19 +67,23 @@ class PatternDelta:
 
 @dataclass(slots=True)
 class Deltas:
-    """What events add to every rollup; the same however the events are cut and ordered.
+    """What events, and supplements, add to every rollup; the same however they are cut and ordered.
 
     Attributes:
         rollups: counters and times to add, by rollup.
         distinct: hashes of signed-in users to add, by rollup of a day; never empty sets.
         patterns: what to add to lifetime rows, by `<fingerprint>:<error type>`.
         days: the UTC days, `YYYY-MM-DD`, that any event is of.
+        sketches: sketches of users to merge, by rollup of a day; only supplements have any.
+        unbacked: rollups to which something is added that no event backs.
     """
 
     rollups: dict[RollupKey, Rollup] = field(default_factory=dict)
     distinct: dict[RollupKey, set[int]] = field(default_factory=dict)
     patterns: dict[str, PatternDelta] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
+    sketches: dict[RollupKey, Distinct] = field(default_factory=dict)
+    unbacked: set[RollupKey] = field(default_factory=set)
 
     def add(self, other: Deltas) -> None:
         """Add what other events add; `other` is given away, its parts may be taken over."""
@@ -96,6 +100,9 @@ class Deltas:
             if life is not pattern:
                 life.add(pattern)
         self.days |= other.days
+        for key, sketch in other.sketches.items():
+            self.sketches[key] = Distinct.merge((self.sketches.get(key, Distinct()), sketch))
+        self.unbacked |= other.unbacked
 
 
 def aggregate(

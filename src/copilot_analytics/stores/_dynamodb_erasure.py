@@ -16,11 +16,10 @@ from ..periods import DateRange, day_of, parse_day
 from ..rollups import ACTIVITY, DISTINCT_KINDS, RollupKey, RollupKind
 from ..typing import Clock
 from ._dynamodb_client import DynamoDBClient
-from ._dynamodb_items import HASHES, Item, event_of, hashes_of, number, stored_hashes, users_of
+from ._dynamodb_items import HASHES, Item, event_of, hashes_of, stored_hashes, users_of
 from ._dynamodb_keys import (
     INDEXED_KINDS,
     Key,
-    erased_key,
     event_partition,
     parts_of,
     pattern_key,
@@ -30,9 +29,9 @@ from ._dynamodb_keys import (
 )
 from ._dynamodb_queries import Query, get, items, pages
 from ._dynamodb_reading import RollupReader
-from ._dynamodb_table import PARTITION_KEY, SORT_KEY, TTL
+from ._dynamodb_table import PARTITION_KEY, SORT_KEY
 from ._dynamodb_updates import Update, item_key
-from ._dynamodb_writing import day_end, raise_generations, write_items
+from ._dynamodb_writing import day_end, noting, raise_generations, write_items
 from .base import Erasure
 
 __all__ = ["Eraser"]
@@ -157,7 +156,7 @@ class Eraser:
 
     def _noting(self, key: RollupKey) -> dict[str, Any]:
         expires = day_end(key.period[:10], self._keep_days - 1) // 1000
-        return {"PutRequest": {"Item": {**item_key(erased_key(key)), TTL: number(expires)}}}
+        return noting(key, expires=expires)
 
     def _delete(self, keys: Sequence[Key]) -> None:
         write_items(self._client, keys, _deletion)

@@ -38,11 +38,13 @@ __all__ = [
     "FAMILIES",
     "FIRST",
     "HASHES",
+    "INCOMPLETE",
     "PAIRS",
     "PATTERN_FIRST",
     "PATTERN_LAST",
     "Item",
     "attribute_of",
+    "complete_hashes",
     "counter_of",
     "counter_values",
     "distinct_of",
@@ -72,6 +74,9 @@ FIRST = "first"
 PATTERN_FIRST = "firstOccurrence"
 PATTERN_LAST = "lastOccurrence"
 HASHES = "hashes"
+INCOMPLETE = "incomplete"
+"""Says that the set of hashes is not everybody, however small: a sketch was merged in."""
+
 PAIRS = "registers"
 
 _MILLISECONDS = "totalExecutionTime"
@@ -338,6 +343,12 @@ def stored_hashes(item: Item) -> set[int]:
     return {int.from_bytes(b64decode(user), "big") for user in item.get(HASHES, {}).get("BS", ())}
 
 
+def complete_hashes(item: Item) -> set[int] | None:
+    """Return the hashes of an item with distinct users; None if they are not all users."""
+    hashes = stored_hashes(item)
+    return None if INCOMPLETE in item or len(hashes) >= EXACT_BELOW else hashes
+
+
 def stored_pairs(item: Item) -> Iterator[tuple[int, int]]:
     """Yield the registers of an item with distinct users and ranks they were raised to."""
     for pair in item.get(PAIRS, {}).get("NS", ()):
@@ -346,9 +357,5 @@ def stored_pairs(item: Item) -> Iterator[tuple[int, int]]:
 
 def distinct_of(item: Item) -> Distinct:
     """Return the distinct users of an item: exact while its set of hashes is small enough."""
-    hashes = stored_hashes(item)
-    return (
-        Distinct.of(hashes)
-        if len(hashes) < EXACT_BELOW
-        else Distinct.of_registers(stored_pairs(item))
-    )
+    hashes = complete_hashes(item)
+    return Distinct.of_registers(stored_pairs(item)) if hashes is None else Distinct.of(hashes)

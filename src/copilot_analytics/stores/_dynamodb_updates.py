@@ -15,8 +15,9 @@ from ._dynamodb_table import PARTITION_KEY, SORT_KEY
 
 __all__ = ["MAX_CHANGES", "Update", "item_key"]
 
-MAX_CHANGES = 400
-"""Changes in one update; an expression takes 4,096 bytes, and a change about 9 of them."""
+MAX_CHANGES = 220
+"""Changes in one update: an expression takes 300 operators, those of its conditions included, and
+4,096 bytes; a change is about 9 of them."""
 
 _Value = Mapping[str, Any]
 _Comparison = tuple[str, str, _Value]

@@ -11,18 +11,19 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 
-from ..distinct import EXACT_BELOW, REGISTERS, register_and_rank
+from ..distinct import EXACT_BELOW, REGISTERS, Distinct, register_and_rank
 from ..rollups import RollupKey
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_errors import ConditionFailed
 from ._dynamodb_items import (
     HASHES,
+    INCOMPLETE,
     PAIRS,
     Item,
+    complete_hashes,
     hashes_of,
     number,
     pairs_of,
-    stored_hashes,
     stored_pairs,
 )
 from ._dynamodb_keys import sketch_key
@@ -41,8 +42,7 @@ class _Stored:
     __slots__ = ("_hashes", "_registers")
 
     def __init__(self, item: Item) -> None:
-        hashes = stored_hashes(item)
-        self._hashes: set[int] | None = hashes if len(hashes) < EXACT_BELOW else None
+        self._hashes: set[int] | None = complete_hashes(item)
         self._registers = bytearray(REGISTERS)
         self._raise(stored_pairs(item))
 
@@ -120,6 +120,24 @@ class KnownUsers:
                 full, new = True, []
         with self._lock:
             stored.learn(new, pairs, full=full)
+
+    def merge(self, key: RollupKey, sketch: Distinct, *, expires: int) -> None:
+        """Merge a sketch into the users of a rollup, which is a sketch from then on.
+
+        Args:
+            key: which rollup.
+            sketch: who they are is not known.
+            expires: when they may be deleted, epoch seconds.
+        """
+        pairs = [(register, rank) for register, rank in enumerate(sketch.registers) if rank]
+        update = Update(sketch_key(key))
+        update.set(TTL, number(expires))
+        update.set(INCOMPLETE, {"BOOL": True})
+        update.add(PAIRS, pairs_of(pairs))
+        self._client.call("UpdateItem", update.request(self._client.table))
+        stored = self._stored(key)
+        with self._lock:
+            stored.learn((), pairs, full=True)
 
     def _stored(self, key: RollupKey) -> _Stored:
         with self._lock:

@@ -22,14 +22,14 @@ from ..periods import DAY_MS, DateRange, parse_day
 from ..rollups import RollupKey
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_errors import ConditionFailed
-from ._dynamodb_items import Item, event_item, size_of, users_of
-from ._dynamodb_keys import generation_key, pattern_key
+from ._dynamodb_items import Item, event_item, number, size_of, users_of
+from ._dynamodb_keys import erased_key, generation_key, pattern_key
 from ._dynamodb_rows import guard, marked_up_to, marks_name, pattern_update, rollup_update
 from ._dynamodb_table import TTL
-from ._dynamodb_updates import MAX_CHANGES, Update
+from ._dynamodb_updates import MAX_CHANGES, Update, item_key
 from ._dynamodb_users import KnownUsers
 
-__all__ = ["BatchWriter", "day_end", "raise_generations", "write_items"]
+__all__ = ["BatchWriter", "day_end", "noting", "raise_generations", "write_items"]
 
 T = TypeVar("T")
 
@@ -99,7 +99,11 @@ class BatchWriter:
         for key, hashes in deltas.distinct.items():
             expires = self._expires(key.period)
             tasks.append(partial(self._users.store, key, hashes, expires=expires))
+        for key, sketch in deltas.sketches.items():
+            expires = self._expires(key.period)
+            tasks.append(partial(self._users.merge, key, sketch, expires=expires))
         self._client.each(_do, tasks)
+        self._note_unbacked(deltas.unbacked)
         # Last, and again with every repetition: whoever sees the new number sees the new rows.
         raise_generations(self._client, deltas.days, now_ms=now_ms, keep_days=self._rollup_days)
         return sum(sizes)
@@ -136,6 +140,12 @@ class BatchWriter:
             f"a row changed {_REFUSALS} times while it was to be updated",
             "the write is repeated; where it lasts, let fewer processes write at once",
         )
+
+    def _note_unbacked(self, keys: Collection[RollupKey]) -> None:
+        write_items(self._client, sorted(keys, key=erased_key), self._noting)
+
+    def _noting(self, key: RollupKey) -> dict[str, Any]:
+        return noting(key, expires=self._expires(key.period))
 
     def _pattern_row(self, dimension: str) -> _PatternRow:
         return _PatternRow(dimension, self._listed)
@@ -255,6 +265,7 @@ class _Parts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._parts: dict[tuple[int, int, int], Batch | None] = {}
+        self._halves: dict[tuple[int, int], tuple[Batch, Batch]] = {}
 
     def after(self, batch: Batch, sequence: int) -> Batch | None:
         """Return the part of a batch after a sequence; None if nothing is."""
@@ -265,22 +276,15 @@ class _Parts:
                 _ = part and part.deltas
             return self._parts[key]
 
-    def halves(self, batch: Batch) -> list[Batch]:
-        """Return a batch of at least two events in two parts."""
-        middle = batch.events[len(batch.events) // 2 - 1].sequence
-        second = self.after(batch, middle)
-        first = self._before(batch, middle)
-        return [first] if second is None else [first, second]
-
-    def _before(self, batch: Batch, sequence: int) -> Batch:
-        key = batch.first, sequence, -1
+    def halves(self, batch: Batch) -> tuple[Batch, Batch]:
+        """Return a batch of several events and supplements in two parts."""
+        key = batch.first, batch.last
         with self._lock:
-            part = self._parts.get(key)
-            if part is None:
-                events = [event for event in batch.events if event.sequence <= sequence]
-                part = self._parts[key] = Batch(batch.writer, events)
-                _ = part.deltas
-            return part
+            if key not in self._halves:
+                halves = self._halves[key] = batch.halves()
+                for half in halves:
+                    _ = half.deltas
+            return self._halves[key]
 
 
 def write_items(
@@ -300,6 +304,16 @@ def write_items(
 
     parts = [things[start : start + _TOGETHER] for start in range(0, len(things), _TOGETHER)]
     client.each(write, parts)
+
+
+def noting(key: RollupKey, *, expires: int) -> dict[str, Any]:
+    """Return the request that notes that a rollup counts what no event backs.
+
+    Args:
+        key: which rollup.
+        expires: when the note may be deleted, epoch seconds.
+    """
+    return {"PutRequest": {"Item": {**item_key(erased_key(key)), TTL: number(expires)}}}
 
 
 def raise_generations(

@@ -16,7 +16,7 @@ from ..periods import DAY_MS
 from ..rollups import DISTINCT_KINDS, RollupKey, RollupKind
 from ._sqlite_events import Span, select_events, user_spans, whole_day
 from ._sqlite_schema import HOURS, KIND_CODES, period_number
-from ._sqlite_writing import USERS, raise_generations
+from ._sqlite_writing import USERS, note_unbacked, raise_generations
 from .base import Erasure, EventSelection
 
 __all__ = ["ErasureDay", "days_to_erase", "erase_day", "erase_from_patterns"]
@@ -96,9 +96,7 @@ def erase_day(
         "DELETE FROM rollups WHERE kind = ? AND period = ? AND dimension = ?", key
     ).rowcount
     sets = _replace_hash(connection, user_hash(user_id), number, stand_in)
-    connection.executemany(
-        "INSERT OR IGNORE INTO unbacked VALUES (?, ?, ?)", sorted({*counted, *sets})
-    )
+    note_unbacked(connection, {*counted, *sets})
     if events or rollups or sets:
         raise_generations(connection, [number], now_ms)
         connection.execute("UPDATE tallies SET n = n + 1 WHERE name = 'erasures'")

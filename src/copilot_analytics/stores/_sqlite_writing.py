@@ -17,7 +17,7 @@ from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
 from ._sqlite_insert import Insert, Row
 from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
 
-__all__ = ["DETAILS", "USERS", "KnownUsers", "raise_generations", "write_batch"]
+__all__ = ["DETAILS", "USERS", "KnownUsers", "note_unbacked", "raise_generations", "write_batch"]
 
 DETAILS = msgspec.msgpack.Decoder(dict[str, int])
 """Reads `details.counters`."""
@@ -118,6 +118,8 @@ def write_batch(
     deltas = rest.deltas
     _add_rollups(connection, deltas.rollups)
     stored = _add_users(connection, deltas.distinct, known)
+    _merge_sketches(connection, deltas.sketches)
+    note_unbacked(connection, map(_key_of, deltas.unbacked))
     _add_patterns(connection, deltas.patterns)
     raise_generations(connection, map(period_number, deltas.days), now_ms)
     return stored
@@ -210,19 +212,40 @@ def _add_users(
     stored = {}
     rows: list[Row] = []
     for rollup_key, hashes in distinct.items():
-        key = KIND_CODES[rollup_key.kind], period_number(rollup_key.period), rollup_key.dimension
+        key = _key_of(rollup_key)
         new = known.unknown(key, hashes)
         if not new:
             continue
         stored[key] = new
-        found = connection.execute(
-            "SELECT users FROM distinct_users WHERE kind = ? AND period = ? AND dimension = ?", key
-        ).fetchone()
-        users = Distinct() if found is None else Distinct.from_bytes(found[0])
+        users = _stored_users(connection, key)
+        if users is None:
+            users = Distinct()
         if users.add(new):
             rows.append((*key, users.to_bytes()))
     _DISTINCT_USERS.execute(connection, rows)
     return stored
+
+
+def _merge_sketches(connection: sqlite3.Connection, sketches: Mapping[RollupKey, Distinct]) -> None:
+    rows: list[Row] = []
+    for rollup_key, sketch in sketches.items():
+        key = _key_of(rollup_key)
+        stored = _stored_users(connection, key)
+        users = sketch if stored is None else Distinct.merge((stored, sketch))
+        rows.append((*key, users.to_bytes()))
+    _DISTINCT_USERS.execute(connection, rows)
+
+
+def _stored_users(connection: sqlite3.Connection, key: _Key) -> Distinct | None:
+    found = connection.execute(
+        "SELECT users FROM distinct_users WHERE kind = ? AND period = ? AND dimension = ?", key
+    ).fetchone()
+    return None if found is None else Distinct.from_bytes(found[0])
+
+
+def _key_of(key: RollupKey) -> _Key:
+    code = HOURS if "T" in key.period else KIND_CODES[key.kind]
+    return code, period_number(key.period), key.dimension
 
 
 def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, PatternDelta]) -> None:
@@ -250,6 +273,11 @@ def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, Pattern
             )
         )
     _PATTERNS.execute(connection, rows)
+
+
+def note_unbacked(connection: sqlite3.Connection, keys: Iterable[_Key]) -> None:
+    """Note rollups, by their keys in the tables, that count what no event backs."""
+    connection.executemany("INSERT OR IGNORE INTO unbacked VALUES (?, ?, ?)", sorted(keys))
 
 
 def raise_generations(connection: sqlite3.Connection, days: Iterable[int], now_ms: int) -> None:

@@ -84,7 +84,7 @@ class Snapshot(Protocol):
         ...
 
     def unbacked(self) -> Iterator[RollupKey]:
-        """Yield the rollups of the day and of its hours that also count events erased since."""
+        """Yield the rollups of the day and its hours that count what no event backs, too."""
         ...
 
 
@@ -126,9 +126,11 @@ class Store(ABC):
 
     @abstractmethod
     def write(self, batch: Batch) -> None:
-        """Add the batch's events and its rollup deltas, once.
+        """Add the batch's events, its supplements and its rollup deltas, once.
 
-        The effect is exactly-once by the batch's writer and sequence: events up to the highest
+        Rollups with supplements are from then on told by `Snapshot.unbacked`.
+
+        The effect is exactly-once by the batch's writer and sequence: what is up to the highest
         sequence that this writer has written are skipped, also when the batch is cut elsewhere.
         A writer's batches come in rising order. It is all or nothing: after an error, also after
         the death of the process in the middle, either the whole batch is there or none of it. A

@@ -70,6 +70,7 @@ class MemoryStore(Store):
             self._deltas.add(_copy(deltas))
             self._events += rest.events
             self._written[rest.writer] = rest.last
+            self._unbacked |= deltas.unbacked
             self._raise_generations(deltas.days)
 
     def _raise_generations(self, days: Iterable[str]) -> None:
@@ -120,9 +121,9 @@ class MemoryStore(Store):
         days = set(range.each_day())
         parts: dict[str, list[Distinct]] = {}
         with self._lock:
-            for key, hashes in self._deltas.distinct.items():
+            for key, users in _distinct_of(self._deltas):
                 if key.kind is kind and key.period in days and _wanted(key, dimensions):
-                    parts.setdefault(key.dimension, []).append(Distinct.of(hashes))
+                    parts.setdefault(key.dimension, []).append(users)
         return {dimension: Distinct.merge(found) for dimension, found in parts.items()}
 
     def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
@@ -236,11 +237,7 @@ class _MemorySnapshot:
             for key, rollup in deltas.rollups.items()
             if key.period[:10] == day
         ]
-        self._distinct = [
-            (key, Distinct.of(hashes))
-            for key, hashes in deltas.distinct.items()
-            if key.period == day
-        ]
+        self._distinct = [(key, users) for key, users in _distinct_of(deltas) if key.period == day]
 
     def events(self) -> Iterator[AnalyticsEvent]:
         return iter(self._events)
@@ -253,6 +250,13 @@ class _MemorySnapshot:
 
     def unbacked(self) -> Iterator[RollupKey]:
         return iter(self._unbacked)
+
+
+def _distinct_of(deltas: Deltas) -> Iterator[tuple[RollupKey, Distinct]]:
+    for key in deltas.distinct.keys() | deltas.sketches.keys():
+        users = Distinct.of(deltas.distinct.get(key, ()))
+        sketch = deltas.sketches.get(key)
+        yield key, users if sketch is None else Distinct.merge((users, sketch))
 
 
 def _position(event: AnalyticsEvent) -> tuple[int, str]:
@@ -281,6 +285,8 @@ def _copy(deltas: Deltas) -> Deltas:
         {key: set(hashes) for key, hashes in deltas.distinct.items()},
         {name: dataclasses.replace(life) for name, life in deltas.patterns.items()},
         set(deltas.days),
+        dict(deltas.sketches),
+        set(deltas.unbacked),
     )
 
 
