@@ -9,6 +9,7 @@ ARGS ?=
 
 SDL := graphql_schema/schema.graphql
 TYPESCRIPT := graphql_schema/typescript
+CLIENTS := tests/clients
 WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
 INFRASTRUCTURE_VENV := .venv-infrastructure
@@ -29,7 +30,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check typescript bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check typescript audit bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -110,6 +111,13 @@ $(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json |
 	@$(use_node); cd $(TYPESCRIPT) && node "$$npm" ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
+audit: $(CLIENTS)/node_modules/.package-lock.json ## Audit GraphQL over HTTP (graphql-http), and ask with graphql-ws
+	@$(use_node); $(BIN)/python $(CLIENTS)/run.py "$$node_home/bin/node" audit.js sockets.js
+
+$(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json | $(VENV)/.development
+	@$(use_node); cd $(CLIENTS) && node "$$npm" ci --no-fund --no-audit --loglevel=error
+	@touch $@
+
 bench: $(VENV)/.development ## Run every benchmark (ARGS go to each)
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
 
@@ -129,7 +137,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 
 clean: ## Remove what was built and cached
 	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV)
-	@rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/operations.ts
+	@rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/operations.ts $(CLIENTS)/node_modules
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
 	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
