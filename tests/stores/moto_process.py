@@ -40,7 +40,7 @@ def _all_items(table: Any) -> list[Any]:
 
 
 def main() -> None:
-    Table.all_items = _all_items
+    setattr(Table, "all_items", _all_items)  # noqa: B010 - typed otherwise
     for validator, name in _CHECKS:
         setattr(validator, name, _once(getattr(validator, name)))
     sys.setrecursionlimit(100_000)
