@@ -122,6 +122,15 @@ def test_erasure_is_a_grant_of_its_own() -> None:
     assert actions[1] == "dynamodb:DeleteItem"
 
 
+def test_metrics_are_granted_under_their_namespace_alone() -> None:
+    made = Synthesised(metrics_namespace="Ours")
+    made.analytics.grant_metrics(made.role)
+
+    (granted,) = made.statements()
+    assert granted["Action"] == "cloudwatch:PutMetricData"
+    assert granted["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Ours"}}
+
+
 def test_store_url_names_table_and_region(synthesised: Synthesised) -> None:
     (table,) = synthesised.resources("AWS::DynamoDB::Table")
     resolved = synthesised.stack.resolve(synthesised.analytics.store_url)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from copilot_analytics.errors import ConfigurationError
-from copilot_analytics.infrastructure.policy import Place, document, statements
+from copilot_analytics.infrastructure.policy import Place, Statement, document, statements
+from copilot_analytics.metrics import NAMESPACE
 
 ARN = "arn:aws:dynamodb:eu-central-1:123456789012:table/analytics"
 
@@ -42,16 +43,29 @@ def test_import_adds_a_scan_of_its_source_alone(place: Place) -> None:
     assert source["Resource"] == [ARN.replace("analytics", "original")]
 
 
-def test_every_statement_says_what_it_is_for(place: Place) -> None:
-    chosen = statements("analytics", place, import_from="original", erase=True, manage=True)
+def test_metrics_are_put_under_our_namespace_alone(place: Place) -> None:
+    _, metrics = document(statements("analytics", place, metrics=True))["Statement"]
 
-    assert len({each.sid for each in chosen}) == len(chosen) == 4
+    assert metrics["Action"] == ["cloudwatch:PutMetricData"]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMESPACE}}
+
+
+def everything(place: Place) -> tuple[Statement, ...]:
+    return statements(
+        "analytics", place, import_from="original", erase=True, manage=True, metrics=True
+    )
+
+
+def test_every_statement_says_what_it_is_for(place: Place) -> None:
+    chosen = everything(place)
+
+    assert len({each.sid for each in chosen}) == len(chosen) == 5
     assert all(each.reason.endswith(".") for each in chosen)
     assert all(each.sid.isalnum() for each in chosen), "IAM takes letters and digits only"
 
 
 def test_nothing_is_allowed_with_a_wildcard(place: Place) -> None:
-    chosen = statements("analytics", place, import_from="original", erase=True, manage=True)
+    chosen = everything(place)
 
     assert not [action for each in chosen for action in each.actions if "*" in action]
 

@@ -44,7 +44,7 @@ def statements() -> dict[str, dict[str, Any]]:
 
 
 def test_policy_is_the_one_that_the_command_prints() -> None:
-    printed = policy.statements("analytics", import_from="original", erase=True)
+    printed = policy.statements("analytics", import_from="original", erase=True, metrics=True)
 
     assert {sid: (each["Effect"], each["Action"]) for sid, each in statements().items()} == {
         each.sid: ("Allow", list(each.actions)) for each in printed
@@ -59,6 +59,10 @@ def test_policy_is_about_this_table_and_the_imported_one() -> None:
     assert resources["CopilotAnalyticsErase"] == [table]
     (source,) = resources["CopilotAnalyticsImport"]
     assert source["Fn::Sub"].endswith(":table/${ImportFrom}")
+    assert resources["CopilotAnalyticsMetrics"] == ["*"]
+    assert statements()["CopilotAnalyticsMetrics"]["Condition"] == {
+        "StringEquals": {"cloudwatch:namespace": {"Ref": "MetricsNamespace"}}
+    }
 
 
 ALARMS = {

@@ -119,25 +119,20 @@ def region() -> str:
     return str(boto3.Session().region_name)
 
 
-def test_create_makes_what_describe_expects(store: str, run: Run) -> None:
+def test_create_makes_what_describe_expects_and_again_does_no_harm(store: str, run: Run) -> None:
     created = run("table", "create", "--store", store)
     assert created.returncode == 0, created.stderr
     assert created.stderr.splitlines()[0] == f"creating the table {name_of(store)} in {region()}"
     assert created.stdout == f"The table {name_of(store)} in {region()} is as it should be.\n"
 
-    described = run("table", "describe", "--store", store, "--json")
-    assert described.returncode == 0, described.stderr
-    answer = {"table": name_of(store), "region": region(), "differences": []}
-    assert json.loads(described.stdout) == answer
-
-
-def test_create_again_does_no_harm(store: str, run: Run) -> None:
-    run("table", "create", "--store", store)
-
-    again = run("table", "create", "--store", store)
-
+    again = run("table", "create", "--store", store, "--json")
     assert again.returncode == 0, again.stderr
     assert f"the table {name_of(store)} in {region()} exists" in again.stderr.splitlines()
+    answer = {"table": name_of(store), "region": region(), "differences": []}
+    assert json.loads(again.stdout) == answer
+
+    described = run("table", "describe", "--store", store)
+    assert (described.returncode, described.stdout) == (0, created.stdout), described.stderr
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from ..errors import MissingDependencyError
 from ..metrics import NAMESPACE, STORE_DIMENSION, MetricName
 from ..stores import _dynamodb_table
 from .alarms import ERROR_RATE_PERIOD, GROWTH_PERIOD, LATENCY_PERIOD, PERIODS, Thresholds
-from .policy import ERASE_ACTIONS, READ_ACTIONS, WRITE_ACTIONS
+from .policy import ERASE_ACTIONS, METRICS_ACTIONS, READ_ACTIONS, WRITE_ACTIONS
 
 try:
     from aws_cdk import Duration, RemovalPolicy, Stack
@@ -87,6 +87,15 @@ class CopilotAnalyticsTable(Construct):
         """Let a recorder erase users, too; returns the grant."""
         return iam.Grant.add_to_principal(
             grantee=grantee, actions=list(ERASE_ACTIONS), resource_arns=[self.table.table_arn]
+        )
+
+    def grant_metrics(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let a process publish metrics by PutMetricData; as log lines it needs no grant."""
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=list(METRICS_ACTIONS),
+            resource_arns=["*"],
+            conditions={"StringEquals": {"cloudwatch:namespace": self._namespace}},
         )
 
     def _grant(self, grantee: iam.IGrantable, actions: Collection[str]) -> iam.Grant:

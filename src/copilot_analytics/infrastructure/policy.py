@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..metrics import NAMESPACE
 
 __all__ = [
     "ERASE_ACTIONS",
     "IMPORT_ACTIONS",
     "MANAGE_ACTIONS",
+    "METRICS_ACTIONS",
     "READ_ACTIONS",
     "WRITE_ACTIONS",
     "Place",
@@ -48,6 +50,9 @@ MANAGE_ACTIONS = (
     "dynamodb:UpdateTimeToLive",
 )
 """What `copilot-analytics table create` and `describe` need."""
+
+METRICS_ACTIONS = ("cloudwatch:PutMetricData",)
+"""What publishing metrics by requests needs; as log lines it needs nothing."""
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _REGION = re.compile(r"\*|[a-z]{2}(-[a-z]+)+-\d")
@@ -101,21 +106,27 @@ class Statement:
         actions: what it allows, sorted.
         resources: on what.
         reason: what needs it, as a sentence.
+        namespace: the only CloudWatch namespace that it is about; None if it is about none.
     """
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     reason: str
+    namespace: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the statement as IAM takes it, which has no place for the reason."""
-        return {
+        statement: dict[str, Any] = {
             "Sid": self.sid,
             "Effect": "Allow",
             "Action": list(self.actions),
             "Resource": list(self.resources),
         }
+        if self.namespace is not None:
+            condition = {"cloudwatch:namespace": self.namespace}
+            statement["Condition"] = {"StringEquals": condition}
+        return statement
 
 
 def statements(
@@ -125,6 +136,7 @@ def statements(
     import_from: str | None = None,
     erase: bool = False,
     manage: bool = False,
+    metrics: bool = False,
 ) -> tuple[Statement, ...]:
     """Return what the process that records and answers needs, and what was asked for besides.
 
@@ -134,6 +146,7 @@ def statements(
         import_from: the table in the original format that an import reads.
         erase: whether users are erased.
         manage: whether the table is created and described.
+        metrics: whether metrics are published by PutMetricData.
 
     Raises:
         ConfigurationError: no table can have such a name.
@@ -164,6 +177,16 @@ def statements(
                 IMPORT_ACTIONS,
                 (where.table_arn(import_from),),
                 "An import reads the whole source table, once; it writes nothing there.",
+            )
+        )
+    if metrics:
+        chosen.append(
+            Statement(
+                "CopilotAnalyticsMetrics",
+                METRICS_ACTIONS,
+                ("*",),
+                "Metrics published by requests; CloudWatch knows no resource, only the namespace.",
+                NAMESPACE,
             )
         )
     if manage:

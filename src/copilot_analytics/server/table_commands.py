@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from ..config import AnalyticsConfig
 from ..errors import ConfigurationError
-from ..infrastructure.cost import Estimate, estimate
+from ..infrastructure.cost import estimate
 from ..infrastructure.policy import Place, document, statements
 from ..infrastructure.prices import US_EAST_1, Prices
 from ..infrastructure.template import template as template_text
 from ..infrastructure.workload import Workload
 from ..stores._dynamodb_url import parsed
+from .table_reports import tell_cost, tell_differences
 
 if TYPE_CHECKING:
     from ..stores._dynamodb_client import DynamoDBClient
-    from ..stores._dynamodb_provisioning import Difference
 
 __all__ = ["table"]
 
@@ -56,7 +53,8 @@ def create(store: StoreOption = None, as_json: JSONOption = False) -> None:
 
     with closing(_client(store)) as client:
         found = create(client, lambda step: typer.echo(step, err=True))
-        _tell_differences(client, found, as_json=as_json)
+        tell_differences(client, found, as_json=as_json)
+    raise typer.Exit(1 if found else 0)
 
 
 @table.command(
@@ -68,7 +66,9 @@ def describe(store: StoreOption = None, as_json: JSONOption = False) -> None:
     from ..stores._dynamodb_provisioning import differences
 
     with closing(_client(store)) as client:
-        _tell_differences(client, differences(client), as_json=as_json)
+        found = differences(client)
+        tell_differences(client, found, as_json=as_json)
+    raise typer.Exit(1 if found else 0)
 
 
 @table.command(
@@ -92,6 +92,9 @@ def policy(
         typer.Option("--import", metavar="TABLE", help="Add what reading this table needs."),
     ] = None,
     erase: Annotated[bool, typer.Option("--erase", help="Add what erasing users needs.")] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Add what publishing metrics by requests needs.")
+    ] = False,
     manage: Annotated[
         bool, typer.Option("--manage", help="Add what table create and describe need.")
     ] = False,
@@ -99,7 +102,14 @@ def policy(
     """Print the least-privilege IAM policy as JSON; on standard error, what each part is for."""
     meant = _meant(store)
     place = Place(region=region or meant.region or "*", account=account, partition=partition)
-    chosen = statements(meant.name, place, import_from=import_from, erase=erase, manage=manage)
+    chosen = statements(
+        meant.name,
+        place,
+        import_from=import_from,
+        erase=erase,
+        metrics=metrics,
+        manage=manage,
+    )
     typer.echo(json.dumps(document(chosen), indent=2))
     for statement in chosen:
         typer.echo(f"{statement.sid}: {statement.reason}", err=True)
@@ -126,6 +136,18 @@ def cost(
     write_interval: Annotated[
         float, typer.Option("--write-interval", help="Seconds between a process's writes.")
     ] = 5.0,
+    action_share: Annotated[
+        float, typer.Option("--action-share", help="Which part of the events is a command's end.")
+    ] = 0.2,
+    error_share: Annotated[
+        float, typer.Option("--error-share", help="Which part of the events is an error.")
+    ] = 0.02,
+    event_days: Annotated[
+        int, typer.Option("--event-days", min=1, help="How many days events are kept.")
+    ] = 90,
+    rollup_days: Annotated[
+        int, typer.Option("--rollup-days", min=1, help="How many days rollups are kept.")
+    ] = 800,
     views: Annotated[
         int, typer.Option("--views", min=0, help="Dashboards read in a day, uncached.")
     ] = 100,
@@ -154,14 +176,15 @@ def cost(
         patterns=patterns,
         writers=writers,
         write_interval=write_interval,
+        action_share=action_share,
+        error_share=error_share,
+        event_days=event_days,
+        rollup_days=rollup_days,
         dashboard_views=views,
     )
     prices = _prices(write=write_price, read=read_price, storage=storage_price, backup=backup_price)
     reckoned = estimate(workload, prices)
-    if as_json:
-        typer.echo(json.dumps(_cost_as_json(reckoned), indent=2))
-    else:
-        _print_cost(reckoned)
+    tell_cost(reckoned, as_json=as_json)
 
 
 @table.command(
@@ -201,37 +224,6 @@ def _client(store: str | None) -> DynamoDBClient:
     return DynamoDBClient(meant.name, region=meant.region, endpoint_url=meant.endpoint)
 
 
-def _tell_differences(
-    client: DynamoDBClient, found: Sequence[Difference], *, as_json: bool
-) -> None:
-    """Say in what a table differs, and end with status 1 if it does."""
-    if as_json:
-        answer = {
-            "table": client.table,
-            "region": client.region,
-            "differences": [asdict(difference) for difference in found],
-        }
-        typer.echo(json.dumps(answer, indent=2))
-    elif found:
-        _print_differences(client, found)
-    else:
-        typer.echo(f"The table {client.table} in {client.region} is as it should be.")
-    if found:
-        raise typer.Exit(1)
-
-
-def _print_differences(client: DynamoDBClient, found: Sequence[Difference]) -> None:
-    # No table: what is expected is long, and what to do may be a command to copy.
-    typer.echo(f"What differs in the table {client.table} in {client.region}:")
-    for difference in found:
-        typer.echo(
-            f"\n{difference.what}\n"
-            f"  expected: {difference.expected}\n"
-            f"  found:    {difference.found}\n"
-            f"  to do:    {difference.remedy}"
-        )
-
-
 def _prices(**given: str | None) -> Prices:
     """Return the prices shipped, with those given in their place."""
     own = dict[str, Decimal]()
@@ -250,42 +242,3 @@ def _prices(**given: str | None) -> Prices:
         return US_EAST_1
     names = " and ".join(sorted(own))
     return replace(US_EAST_1, source=f"{US_EAST_1.source}; yours for {names}", **own)
-
-
-def _cost_as_json(reckoned: Estimate) -> dict[str, Any]:
-    return {
-        "currency": "USD",
-        "perMonth": _dollars(reckoned.total),
-        "prices": reckoned.prices.source,
-        "lines": [
-            {
-                "name": line.name,
-                "arithmetic": line.arithmetic,
-                "quantity": float(line.quantity),
-                "unit": line.unit,
-                "price": float(line.price),
-                "perMonth": _dollars(line.cost),
-            }
-            for line in reckoned.lines
-        ],
-    }
-
-
-def _dollars(amount: Decimal) -> float:
-    return float(round(amount, 2))
-
-
-def _print_cost(reckoned: Estimate) -> None:
-    shown = Table(title="The table's cost a month", title_justify="left", show_footer=True)
-    shown.add_column("", "in all")
-    shown.add_column("quantity", justify="right")
-    shown.add_column("US$ each", justify="right")
-    shown.add_column("US$", f"{reckoned.total:,.2f}", justify="right")
-    for line in reckoned.lines:
-        shown.add_row(
-            line.name, f"{line.quantity:,.2f} {line.unit}", f"{line.price}", f"{line.cost:,.2f}"
-        )
-    Console().print(shown)
-    for line in reckoned.lines:
-        typer.echo(f"{line.name}: {line.arithmetic}")
-    typer.echo(f"prices: {reckoned.prices.source}")
