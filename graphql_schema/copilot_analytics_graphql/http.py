@@ -6,6 +6,7 @@ hundred tabs costs little more than its bytes.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,9 @@ __all__ = ["HTTPEndpoint"]
 
 _BODY_SECONDS = 10.0
 """For the whole body: a client that sends a byte a second may not hold a request open."""
+
+_MAX_DISCARDED = 4 * 1024 * 1024
+"""Of a body that is too large: a connection closed on a sender is reset, with the answer in it."""
 
 _Headers = Sequence[tuple[bytes, bytes]]
 
@@ -154,6 +158,7 @@ class HTTPEndpoint:
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
         if announced_length(headers) > self._max_body:
+            await self._discard(receive)
             raise self._too_large()
         try:
             with self._patience.wait():
@@ -178,6 +183,15 @@ class HTTPEndpoint:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         return bytes(body)
+
+    async def _discard(self, receive: Receive) -> None:
+        """Read what a client is sending that would not hear the answer otherwise, within bounds."""
+        discarded, more = 0, True
+        with contextlib.suppress(TimeoutError), self._patience.wait():
+            while more and discarded < _MAX_DISCARDED:
+                message = await _next(receive)
+                discarded += len(message.get("body", b""))
+                more = message.get("more_body", False)
 
     def _too_large(self) -> _HTTPError:
         return _HTTPError(

@@ -180,6 +180,12 @@ def record_a_story(analytics: Analytics) -> None:
         )
 
 
+@pytest.fixture(scope="session")
+def serve_endpoint() -> Callable[..., AbstractAsyncContextManager[Endpoint]]:
+    """Serve an endpoint as long as an `async with` lasts, for a module's own fixtures."""
+    return _endpoint
+
+
 @pytest.fixture
 def endpoint() -> Callable[..., AbstractAsyncContextManager[Endpoint]]:
     """Serve an endpoint as long as an `async with` lasts."""
