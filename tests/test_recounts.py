@@ -396,6 +396,18 @@ def test_series_of_users_count_each_once_a_period(answers: Answers, interval: In
         )
 
 
+@pytest.mark.parametrize("interval", [Interval.DAY, Interval.WEEK])
+def test_series_of_one_user_are_recounted(answers: Answers, interval: Interval) -> None:
+    for metric in (Metric.MESSAGES, Metric.EXECUTIONS, Metric.SUCCESSES, Metric.CONNECTIONS):
+        series = answers.time_series(metric, DAYS, interval=interval, user_id="ada")
+
+        mine = [event for event in of(DAYS, *COUNTS[metric]) if event.user_id == "ada"]
+        assert series.values == tuple(
+            sum(at <= event.timestamp < at + WIDTHS[interval] for event in mine) for at in series.at
+        )
+        assert sum(value or 0 for value in series.values) > 0
+
+
 @pytest.mark.parametrize(
     ("group_by", "metric", "types", "key"),
     [
@@ -428,6 +440,8 @@ def test_series_are_split_by_the_names_that_matter_most(
         ({"group_by": SeriesGroup.COMMAND, "top": 0}, "top", "from 1 to 20"),
         ({"group_by": SeriesGroup.COMMAND, "top": 21}, "top", "from 1 to 20"),
         ({"group_by": SeriesGroup.COMMAND, "intent": "find"}, "group_by", "leave one out"),
+        ({"user_id": "ada", "interval": Interval.HOUR}, "interval", "of one user is kept by day"),
+        ({"user_id": "ada", "command": "search"}, "user_id", "command is given too"),
         ({"group_by": SeriesGroup.COMMAND, "interval": Interval.HOUR}, "interval", "DAY or WEEK"),
         ({"group_by": SeriesGroup.ERROR_TYPE}, "metric", "for one error ask for one of ERRORS"),
     ],

@@ -63,14 +63,13 @@ def test_a_family_is_summed() -> None:
         ({"command": "add"}, Subject(RollupKind.COMMAND, "add")),
         ({"intent": "supply"}, Subject(RollupKind.INTENT, "supply")),
         ({"error_type": "Timeout"}, Subject(RollupKind.ERROR, "Timeout")),
+        ({"user_id": "ada"}, Subject(RollupKind.USER, "ada")),
         # An empty name is a name.
         ({"command": ""}, Subject(RollupKind.COMMAND, "")),
     ],
 )
 def test_a_series_is_of_what_is_named(named: dict[str, str], subject: Subject) -> None:
-    names: dict[str, str | None] = {"command": None, "intent": None, "error_type": None}
-
-    assert Subject.of(**{**names, **named}) == subject
+    assert Subject.of(**named) == subject
 
 
 def test_a_series_of_two_things_is_refused() -> None:

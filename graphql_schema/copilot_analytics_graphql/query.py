@@ -57,6 +57,15 @@ _OfIntent = Annotated[
 _OfErrorType = Annotated[
     str | None, strawberry.argument(description="Of this error type only, by day or week.")
 ]
+_OfUser = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description=(
+            "Of this user only, by day or week: by the id as the application knows it, or as "
+            "answers show it."
+        )
+    ),
+]
 _GroupBy = Annotated[
     SeriesGroup | None,
     strawberry.argument(
@@ -107,10 +116,12 @@ async def _time_series(
     command: _OfCommand = None,
     intent: _OfIntent = None,
     error_type: _OfErrorType = None,
+    user_id: _OfUser = None,
     group_by: _GroupBy = None,
     top: _TopNames = 5,
 ) -> TimeSeries | None:
     context = info.context
+    user, stored = (None, False) if user_id is None else context.user(user_id)
     series = await context.questions.time_series(
         metric,
         context.range(range),
@@ -118,6 +129,8 @@ async def _time_series(
         command=command,
         intent=intent,
         error_type=error_type,
+        user_id=user,
+        stored=stored,
         group_by=group_by,
         top=top,
     )
@@ -212,7 +225,7 @@ class Query:
         permission_classes=[AdminOnly],
         description=(
             "One metric over time: by hour, day or ISO week of everything, by day or week of one "
-            "command, intent or error type, or of those that matter most."
+            "command, intent, error type or user, or of the names that matter most."
         ),
     )
     events: EventConnection | None = strawberry.field(

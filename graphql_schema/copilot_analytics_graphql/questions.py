@@ -234,6 +234,8 @@ class CachedQuestions:
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        user_id: str | None = None,
+        stored: bool = False,
         group_by: SeriesGroup | None = None,
         top: int = 5,
     ) -> queries.TimeSeries:
@@ -243,7 +245,17 @@ class CachedQuestions:
         return await self._ask(
             "timeSeries",
             range,
-            (metric.value, interval.value, command, intent, error_type, group, top),
+            (
+                metric.value,
+                interval.value,
+                command,
+                intent,
+                error_type,
+                user_id,
+                stored,
+                group,
+                top,
+            ),
             lambda: self._service.time_series(
                 metric,
                 range,
@@ -251,6 +263,8 @@ class CachedQuestions:
                 command=command,
                 intent=intent,
                 error_type=error_type,
+                user_id=user_id,
+                stored=stored,
                 group_by=group_by,
                 top=top,
             ),

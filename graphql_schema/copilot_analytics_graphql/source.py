@@ -121,6 +121,8 @@ class Service(Protocol):
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        user_id: str | None = None,
+        stored: bool = False,
         group_by: SeriesGroup | None = None,
         top: int = 5,
     ) -> queries.TimeSeries:

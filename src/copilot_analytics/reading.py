@@ -219,10 +219,17 @@ class Questions:
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        user_id: str | None = None,
+        stored: bool = False,
         group_by: SeriesGroup | None = None,
         top: int = 5,
     ) -> TimeSeries:
-        """See `Answers.time_series`."""
+        """See `Answers.time_series`; a user's id is the application's, or the stored one.
+
+        With `stored` it is the one that answers show.
+        """
+        if user_id is not None and not stored:
+            user_id = self._stored_user_id(user_id)
         return await self._ask(
             self._answers.time_series,
             metric,
@@ -231,6 +238,7 @@ class Questions:
             command=command,
             intent=intent,
             error_type=error_type,
+            user_id=user_id,
             group_by=group_by,
             top=top,
         )

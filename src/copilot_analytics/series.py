@@ -128,6 +128,15 @@ METRICS: Mapping[RollupKind, Mapping[Metric, Value]] = MappingProxyType(
             Metric.FAILURES: _counter("failures"),
         },
         RollupKind.ERROR: {Metric.ERRORS: _counter("count")},
+        RollupKind.USER: {
+            Metric.MESSAGES: _counter("messages"),
+            Metric.EXECUTIONS: _counter("executions"),
+            Metric.SUCCESSES: _successes,
+            Metric.FAILURES: _counter("failures"),
+            Metric.SUCCESS_RATE: _success_rate,
+            Metric.ERRORS: _counter("errors"),
+            Metric.CONNECTIONS: _counter("connections"),
+        },
     }
 )
 """How each metric is read from a rollup's counters, by what the series is of.
@@ -149,13 +158,20 @@ where there is one, else that of how often they occur at all."""
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a series is of: everything, or one command, intent or error type."""
+    """What a series is of: everything, or one command, intent, error type or user."""
 
     kind: RollupKind
     dimension: str
 
     @classmethod
-    def of(cls, *, command: str | None, intent: str | None, error_type: str | None) -> Subject:
+    def of(
+        cls,
+        *,
+        command: str | None = None,
+        intent: str | None = None,
+        error_type: str | None = None,
+        user_id: str | None = None,
+    ) -> Subject:
         """Return the subject that at most one of the arguments names.
 
         Raises:
@@ -167,6 +183,7 @@ class Subject:
                 (RollupKind.COMMAND, "command", command),
                 (RollupKind.INTENT, "intent", intent),
                 (RollupKind.ERROR, "error_type", error_type),
+                (RollupKind.USER, "user_id", user_id),
             )
             if name is not None
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from copilot_analytics.config import AnalyticsConfig
 from copilot_analytics.periods import DAY_MS
 
 CONNECTIONS = "{ connections { openNow opened { value previous } closeCodes { code count } } }"
@@ -89,6 +90,24 @@ def test_open_connections_are_not_held_with_an_answer_about_the_past(endpoint: A
             return [first["connections"], (await served.data(query))["connections"]]
 
     assert asyncio.run(ask()) == [{"openNow": None}, {"openNow": 1}]
+
+
+def test_a_series_of_a_user_is_theirs_by_either_id(endpoint: Any) -> None:
+    config = AnalyticsConfig(strict=True, pseudonymise_key="k" * 32)
+    query = (
+        "query($id: ID!) { timeSeries(metric: EXECUTIONS, range: {preset: TODAY}, userId: $id) "
+        "{ values } }"
+    )
+
+    async def ask() -> list[Any]:
+        async with endpoint(config=config) as served:
+            stored = served.analytics.stored_user_id("ada")
+            answers = [await served.data(query, {"id": one}) for one in ("ada", stored, "nobody")]
+            denied = await served.error(query, {"id": "ada"}, token=served.ada)
+            assert denied["extensions"]["code"] == "FORBIDDEN"
+            return [answer["timeSeries"]["values"] for answer in answers]
+
+    assert asyncio.run(ask()) == [[8.0], [8.0], [0.0]]
 
 
 def test_series_are_split_by_name_and_cut_by_week(endpoint: Any) -> None:

@@ -33,10 +33,11 @@ class SeriesAnswers(Reader):
         command: str | None = None,
         intent: str | None = None,
         error_type: str | None = None,
+        user_id: str | None = None,
         group_by: SeriesGroup | None = None,
         top: int = 5,
     ) -> TimeSeries:
-        """Return one metric over time, of everything or of one command, intent or error type.
+        """Return one metric over time, of everything or of one command, intent, error type or user.
 
         Args:
             metric: what to show.
@@ -45,6 +46,7 @@ class SeriesAnswers(Reader):
             command: of this command only.
             intent: of this intent only.
             error_type: of this error type only.
+            user_id: of the user with this stored id only.
             group_by: also of each of the `top` names of this kind: those with the most of the
                 metric; with the most executions (intents: classifications) where the metric is an
                 average, a rate, a percentile, or counts something else.
@@ -54,7 +56,7 @@ class SeriesAnswers(Reader):
             QuestionError: more than one of them is given, the metric is not kept for it, or not by
                 hour.
         """
-        subject = Subject.of(command=command, intent=intent, error_type=error_type)
+        subject = Subject.of(command=command, intent=intent, error_type=error_type, user_id=user_id)
         kinds = [subject.kind]
         if group_by is not None:
             _check_group(group_by, subject, top)
