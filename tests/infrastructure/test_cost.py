@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from copilot_analytics.infrastructure.capacity import rows_written
 from copilot_analytics.infrastructure.cost import estimate
 from copilot_analytics.infrastructure.prices import US_EAST_1
 from copilot_analytics.infrastructure.workload import Workload
@@ -54,3 +55,14 @@ def test_arithmetic_of_rollups_adds_up(workload: Workload) -> None:
 
 def test_longer_interval_costs_less(workload: Workload) -> None:
     assert estimate(replace(workload, write_interval=30)).total < estimate(workload).total
+
+
+def test_processes_that_meet_in_rows_pay_for_refusals() -> None:
+    one, two = (
+        {row.kind: row for row in rows_written(Workload(events_per_day=864_000, writers=writers))}
+        for writers in (1, 2)
+    )
+
+    assert one["activity of the day"].units == 3
+    assert two["activity of the day"].units == 3 * 1.5
+    assert two["commands"].units == pytest.approx(two["commands"].rows * (1.5 + 1))

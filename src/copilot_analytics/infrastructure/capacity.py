@@ -68,17 +68,20 @@ class RowsWritten:
         rows: how many rows one write touches, on average.
         table_units: write units a row in the table: its size in KB, rounded up.
         index_units: write units a row in StatsIndex.
+        refusals: how many updates a row are refused and sent again, at most: where another process
+            has written a later event, the update has to be another one.
     """
 
     kind: str
     rows: float
     table_units: int
     index_units: int
+    refusals: float = 0.0
 
     @property
     def units(self) -> float:
-        """Write units of these rows in one write."""
-        return self.rows * (self.table_units + self.index_units)
+        """Write units of these rows in one write; a refusal costs what the table's row does."""
+        return self.rows * (self.table_units * (1 + self.refusals) + self.index_units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +121,20 @@ def rows_written(workload: Workload) -> tuple[RowsWritten, ...]:
     types = touched(workload.error_types, errors, events)
     patterns = touched(workload.patterns, errors, events)
     users = touched(workload.users, _WRITES_A_TURN / _EVENTS_A_TURN, max(events, 2.5))
-    return (
-        RowsWritten("activity of the hour", 1, _write_units(_HOUR + marks), 0),
-        RowsWritten("activity of the day", 1, _write_units(_DAY + marks), 0),
-        RowsWritten("commands", commands, _write_units(_COMMAND + marks), 1),
-        RowsWritten("intents", intents, _write_units(_INTENT + marks), 1),
-        RowsWritten("error types", types, _write_units(_ERROR + marks), 1),
-        RowsWritten("error patterns", patterns, _write_units(_PATTERN + marks), 1),
-        RowsWritten("patterns' lives", patterns, _write_units(_LIFE + marks), 0),
-        RowsWritten("users", users, _write_units(_USER + marks), 1),
+    # Of processes that write the same row in turns, all but the one that is ahead in time.
+    refusals = 1 - 1 / workload.writers
+    return tuple(
+        RowsWritten(kind, rows, _write_units(size + marks), index_units, refusals)
+        for kind, rows, size, index_units in (
+            ("activity of the hour", 1, _HOUR, 0),
+            ("activity of the day", 1, _DAY, 0),
+            ("commands", commands, _COMMAND, 1),
+            ("intents", intents, _INTENT, 1),
+            ("error types", types, _ERROR, 1),
+            ("error patterns", patterns, _PATTERN, 1),
+            ("patterns' lives", patterns, _LIFE, 0),
+            ("users", users, _USER, 1),
+        )
     )
 
 

@@ -95,10 +95,11 @@ def _rollups(workload: Workload, prices: Prices) -> Line:
     writes = workload.writes_per_day * DAYS_A_MONTH
     rows = rows_written(workload)
     units = sum(row.units for row in rows)
+    refused = "; refused updates included" if workload.writers > 1 else ""
     return Line(
         "writing rollups",
         f"{_shown(writes)} writes of {_shown(workload.events_per_write)} events × {units:.1f} "
-        f"({' + '.join(f'{row.units:.1f} {row.kind}' for row in rows)})",
+        f"({' + '.join(f'{row.units:.1f} {row.kind}' for row in rows)}{refused})",
         _millions(writes * units),
         "million write units",
         prices.write,
