@@ -293,6 +293,18 @@ def test_hostile_tokens_are_401_at_the_endpoint(endpoint: Any, name: str) -> Non
     asyncio.run(ask())
 
 
+def test_a_believed_token_ends_all_the_same() -> None:
+    clock = FakeClock(NOW * 1000)
+    authenticate = authenticator(clock=clock, leeway=0)
+    brief = with_claims(exp=NOW + 30)
+
+    assert admit(authenticate, brief) is not None
+    clock.advance(29_999)
+    assert admit(authenticate, brief) is not None
+    clock.advance(1)
+    assert admit(authenticate, brief) is None
+
+
 def test_a_small_rsa_key_is_refused() -> None:
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         signed = token(key=rsa_key(bits=1_024))
@@ -450,9 +462,11 @@ def test_keys_rotate(issuer: Issuer) -> None:
         clock.advance(600_001)
         assert await admits(authenticate, old), "known ones hold while they are fetched again"
         assert not await admits(authenticate, token(kid="c")), "who names another waits for it"
+        assert await admits(authenticate, old), "nor is it checked again within a minute"
+        assert issuer.asked == 3
+        clock.advance(60_001)
         assert not await admits(authenticate, old)
         assert await admits(authenticate, new)
-        assert issuer.asked == 3
 
     asyncio.run(ask())
 
