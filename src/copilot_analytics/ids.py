@@ -9,12 +9,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from hashlib import blake2b
 from itertools import islice
 from operator import add
 
 from ._forking import renew_in_children
 
-__all__ = ["MAX_TIMESTAMP", "EventIds", "new_id", "short_id", "timestamp_of"]
+__all__ = ["MAX_TIMESTAMP", "EventIds", "derived_id", "new_id", "short_id", "timestamp_of"]
 
 MAX_TIMESTAMP = (1 << 48) - 1
 """The latest time an id can hold, in epoch milliseconds: the year 10889."""
@@ -123,6 +124,21 @@ def new_id(timestamp_ms: int | None = None) -> str:
         timestamp_ms = time.time_ns() // 1_000_000
     _check_timestamp(timestamp_ms)
     return _encode(timestamp_ms, 5) + _encode(secrets.randbits(80), 8)
+
+
+def derived_id(timestamp_ms: int, content: bytes) -> str:
+    """Return a ULID that follows from what it is the id of: the same for the same.
+
+    Args:
+        timestamp_ms: the time it holds, epoch milliseconds.
+        content: what tells it apart.
+
+    Raises:
+        ValueError: the time is outside 0..`MAX_TIMESTAMP`.
+    """
+    _check_timestamp(timestamp_ms)
+    rest = int.from_bytes(blake2b(content, digest_size=10).digest(), "big")
+    return _encode(timestamp_ms, 5) + _encode(rest, 8)
 
 
 def short_id() -> str:

@@ -15,6 +15,7 @@ from ..periods import DateRange
 from ..stores import open_store
 from ..typing import SystemClock
 from ..verification import verify
+from .import_commands import import_source
 from .table_commands import table
 from .token_commands import TokensOption, tokens
 
@@ -30,6 +31,11 @@ rollups = typer.Typer(no_args_is_help=True, help="Check the pre-aggregated numbe
 app.add_typer(rollups, name="rollups")
 app.add_typer(tokens, name="token")
 app.add_typer(table, name="table")
+app.command(
+    "import",
+    epilog="Examples: copilot-analytics import events.ndjson.gz · copilot-analytics import "
+    "copilot-analytics.db --store 'dynamodb://omnitrack-copilot-analytics?region=eu-central-1'",
+)(import_source)
 
 StoreOption = Annotated[
     str | None,

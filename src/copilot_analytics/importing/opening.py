@@ -1,0 +1,124 @@
+"""Which source a text means: a file, a URL, or standard input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+from ..config import AnalyticsConfig
+from ..errors import ConfigurationError
+from ..periods import DAY_MS
+from ..stores import open_store
+from ..typing import Clock
+from ._admitting import Admitter
+from .errors import ImportRefusedError
+from .ndjson_source import NDJSONSource
+from .sources import Source, WantedDays
+from .store_source import SQLiteSource, StoreSource
+
+__all__ = ["open_source"]
+
+_MAX_AGE_MS = 800 * DAY_MS
+"""Older events are past the retention of rollups, and would count nowhere."""
+
+_SQLITE = b"SQLite format 3\0"
+_REMEDY = (
+    "give an NDJSON file, - for standard input, a SQLite store's file or sqlite:/// URL, or "
+    "dynamodb://TABLE?region=…"
+)
+
+
+@contextmanager
+def open_source(
+    source: str,
+    config: AnalyticsConfig,
+    *,
+    clock: Clock,
+    days: WantedDays,
+    strict: bool,
+    destination: str,
+) -> Iterator[Source]:
+    """Yield the source that a text means.
+
+    Args:
+        source: a path, `-`, or a URL.
+        config: how foreign events are admitted.
+        clock: tells what is too old.
+        days: which days are wanted.
+        strict: whether one bad line refuses the whole file.
+        destination: the URL of the store it goes into, which it cannot be itself.
+
+    Raises:
+        ConfigurationError: it is none.
+        ImportRefusedError: it is the destination, or cannot be read.
+    """
+    scheme = source.partition(":")[0]
+    if scheme == "dynamodb":
+        with _table(source, config, clock=clock, days=days, destination=destination) as found:
+            yield found
+        return
+    path = _path(source)
+    if path is None:
+        admitter = _admitter(config, clock)
+        yield NDJSONSource(None, admitter, days=days, strict=strict)
+        return
+    if _is_sqlite(path, source):
+        if destination.startswith("sqlite:") and _is_same_file(path, destination):
+            raise _same(source)
+        yield SQLiteSource(path, clock=clock, days=days)
+    elif scheme == "sqlite":
+        raise ImportRefusedError(source, "it is no SQLite database", _REMEDY)
+    else:
+        yield NDJSONSource(path, _admitter(config, clock), days=days, strict=strict)
+
+
+def _admitter(config: AnalyticsConfig, clock: Clock, *, max_names: int = 1_000) -> Admitter:
+    return Admitter(
+        clock,
+        max_age_ms=_MAX_AGE_MS,
+        error_text=config.error_text,
+        extra_keys=config.extra_keys,
+        pseudonymise_key=config.pseudonymise_key,
+        max_names=max_names,
+    )
+
+
+def _path(source: str) -> Path | None:
+    if source == "-":
+        return None
+    if source.startswith("sqlite:///"):
+        return Path(unquote(source.removeprefix("sqlite:///")))
+    if "://" in source:
+        raise ConfigurationError("SOURCE", source.rpartition("@")[2], _REMEDY)
+    return Path(source)
+
+
+def _is_sqlite(path: Path, source: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError as exc:
+        raise ImportRefusedError(
+            source, f"it cannot be read ({exc.strerror})", "give a file that may be read"
+        ) from exc
+
+
+def _is_same_file(path: Path, destination: str) -> bool:
+    other = _path(destination)
+    return other is not None and other.exists() and other.samefile(path)
+
+
+def _same(source: str) -> ImportRefusedError:
+    return ImportRefusedError(
+        source, "it is the store that it was to be imported into", "name another one with --store"
+    )
+
+
+@contextmanager
+def _table(
+    source: str, config: AnalyticsConfig, *, clock: Clock, days: WantedDays, destination: str
+) -> Iterator[Source]:
+    with open_store(source, clock=clock) as store:
+        yield StoreSource(store, clock=clock, days=days)
