@@ -13,7 +13,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from ._exits import end_at_exit
 from ._forking import renew_in_children
 from ._futures import resolved, result, result_blocking
 from ._guard import Guard
+from ._listening import Listener, Listeners
 from ._measurements import Measurements
 from ._outlets import Direct, Outlet
 from ._shipping import Shipper
@@ -128,6 +129,8 @@ class Recorder:
         self._served = threading.Lock()
         self._ended = False
         self._waiters = Waiters()
+        # A forked child has none of its parent's event loops: nobody listens there yet.
+        self._listeners = Listeners(self._guard)
         # From this length of the queue on, `record` has to do more than append. It is 0 while
         # nobody looks at the queue: not started, closed, or asleep until there is something to do.
         self._threshold = 0
@@ -234,6 +237,21 @@ class Recorder:
             except BaseException:
                 self._thread = None
                 raise
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have somebody told of this process's events, as soon as they are admitted.
+
+        That is before they are stored, and at most `flush_interval` after they were recorded. With
+        nobody to tell it costs nothing.
+
+        Args:
+            listener: called with one or several events, in order, in the recorder's thread, which
+                it may neither delay nor fail.
+
+        Returns:
+            What ends it; idempotent.
+        """
+        return self._listeners.add(listener)
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until everything recorded before the call is stored, or dropped for good.
@@ -410,6 +428,8 @@ class Recorder:
             self._outlet.prepare(size)
             events = self._admitter.admit(size)
             self._measurements.admitted(events)
+            if events:
+                self._listeners.tell(events)
             if not events or self._outlet.put(events):
                 self._pass_on()
             self._open()

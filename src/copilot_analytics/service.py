@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from ._guard import Guard
+from ._listening import Listener
 from ._measurements import Measurements
 from .errors import StoreError, StoreUnavailableError
 from .event_log import EventFilter, EventLog, EventPage, EventPosition
-from .events import EventType, Observation
+from .events import AnalyticsEvent, EventType, Observation
 from .periods import DateRange
 from .queries import RecorderHealth
 from .reading import Questions
 from .recorder import Recorder
 from .redaction import bound_id
-from .stores.base import Erasure, Store
+from .stores.base import Erasure, EventSelection, Store
 from .tracking import OpenConnections
 from .typing import Clock
 
@@ -203,6 +204,22 @@ class AnalyticsService(Questions):
         return await self._ask(
             self._log.conversation, conversation_id, user_id, range, first=first, after=after
         )
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have somebody told of what this process records; see `Recorder.listen`."""
+        return self._recorder.listen(listener)
+
+    async def newest_events(
+        self, selection: EventSelection, *, limit: int
+    ) -> Sequence[AnalyticsEvent]:
+        """Return the newest events of a selection, oldest of them first; of any process.
+
+        Args:
+            selection: which events.
+            limit: how many at most.
+        """
+        found = await self._in_thread(self._store.events, selection, limit=limit)
+        return found[::-1]
 
     async def erase_user(self, user_id: str) -> Erasure:
         """Remove a user from the store, see `Store.erase_user`; idempotent.
