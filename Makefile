@@ -13,6 +13,7 @@ CLIENTS := tests/clients
 WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
 INFRASTRUCTURE_VENV := .venv-infrastructure
+AUDIT_VENV := .venv-audit
 
 # A DynamoDB engine for the tests, see tests/stores/dynamodb_engines.py; kept outside the clone.
 DYNOXIDE_VERSION := 3.2.0
@@ -111,8 +112,13 @@ $(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json |
 	@$(use_node); cd $(TYPESCRIPT) && node "$$npm" ci --no-fund --no-audit --loglevel=error
 	@touch $@
 
-audit: $(CLIENTS)/node_modules/.package-lock.json ## Audit GraphQL over HTTP (graphql-http), and ask with graphql-ws
-	@$(use_node); $(BIN)/python $(CLIENTS)/run.py "$$node_home/bin/node" audit.js sockets.js
+audit: $(CLIENTS)/node_modules/.package-lock.json $(AUDIT_VENV)/.ready ## Audit the endpoint: graphql-http, graphql-ws, schemathesis
+	@$(use_node); $(BIN)/python $(CLIENTS)/run.py "$$node_home/bin/node" $(abspath $(AUDIT_VENV))/bin/schemathesis
+
+$(AUDIT_VENV)/.ready: pyproject.toml constraints.txt
+	@$(call make_venv,$(AUDIT_VENV))
+	@$(AUDIT_VENV)/bin/python -m pip install --constraint constraints.txt --group audit
+	@touch $@
 
 $(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json | $(VENV)/.development
 	@$(use_node); cd $(CLIENTS) && node "$$npm" ci --no-fund --no-audit --loglevel=error
@@ -127,7 +133,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 	@$(find_python); "$$python" -m venv $(CONSTRAINTS_VENV)
 	@$(CONSTRAINTS_VENV)/bin/python -m pip install --upgrade pip
-	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all,cdk]' --group dev --group infrastructure
+	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all,cdk]' --group dev --group infrastructure --group audit
 	@{ echo '# Exact versions for a repeatable environment. Written by `make constraints`, never by hand.'; \
 		$(CONSTRAINTS_VENV)/bin/python -m pip freeze --all --exclude-editable --exclude setuptools; \
 	} >constraints.new
@@ -136,7 +142,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 
 clean: ## Remove what was built and cached
-	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV)
+	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV) $(AUDIT_VENV)
 	@rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/operations.ts $(CLIENTS)/node_modules
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
 	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
