@@ -156,6 +156,8 @@ def _size_of_value(value: Mapping[str, Any]) -> int:
     if kind == "N":
         # Two digits a byte and one for the sign and the exponent, about.
         return (len(content.strip("-0.")) + 1) // 2 + 1
+    if kind in ("SS", "NS", "BS"):
+        return 3 + sum(1 + len(member) for member in content)
     if kind == "M":
         members = content.items()
         return 3 + sum(1 + len(name.encode()) + _size_of_value(v) for name, v in members)

@@ -49,7 +49,6 @@ __all__ = [
     "user_bounds",
     "user_partition",
     "user_prefix",
-    "writer_key",
 ]
 
 Key = tuple[str, str]
@@ -245,11 +244,6 @@ def erased_rollup(sort_key: str) -> RollupKey:
 def generation_key(month: str) -> Key:
     """Return the key of the write generations of a month's days."""
     return f"GENERATION#{month}", STATE
-
-
-def writer_key(writer: str) -> Key:
-    """Return the key of a writer's own item."""
-    return "WRITER#all", escaped(writer)
 
 
 def months_of(days: DateRange) -> Iterator[str]:

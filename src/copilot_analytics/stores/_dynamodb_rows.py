@@ -1,4 +1,4 @@
-"""What a batch changes in one rollup or one error pattern, as one conditional update.
+"""What a batch changes in one row, as one conditional update.
 
 Each update carries everything that a writer's events `first..last` add to the row, on condition
 that the row has none of them: `w_<writer>`, the row's mark, is below `first`. It is then set to
@@ -14,35 +14,32 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from hashlib import blake2b
+from typing import Protocol
 
-from ..aggregation import PatternDelta
-from ..periods import DAY_MS
-from ..rollups import Rollup, RollupKey, RollupKind
+from ..aggregation import Deltas
+from ..rollups import RollupKey, RollupKind
+from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_items import (
     FIRST,
-    PATTERN_FIRST,
-    PATTERN_LAST,
     Item,
     counter_values,
     last_of,
     number,
     text,
 )
-from ._dynamodb_keys import INDEXED_KINDS, pattern_key, rollup_key, split_pattern, stats_key
+from ._dynamodb_keys import INDEXED_KINDS, rollup_key, stats_key
 from ._dynamodb_table import STATS_PARTITION_KEY, STATS_SORT_KEY, TTL
 from ._dynamodb_updates import Update
 
 __all__ = [
-    "PATTERN_DAYS",
+    "RollupRow",
+    "Row",
     "guard",
+    "lower_time",
     "marked_up_to",
     "marks_name",
-    "pattern_update",
-    "rollup_update",
+    "raise_time",
 ]
-
-PATTERN_DAYS = 400
-"""How many days the lifetime row of an error pattern outlives its last occurrence."""
 
 _MARK_BYTES = 8
 """Of a hash of the writer's id: every row carries the marks of all writers, and 1 KB is a unit."""
@@ -74,57 +71,68 @@ def marked_up_to(row: Item, mark: str) -> int | None:
     return None if value is None else int(value["N"])
 
 
-def rollup_update(
-    key: RollupKey, rollup: Rollup, row: Item | None, *, shards: int, expires: int
-) -> Update:
-    """Return the update that adds to a rollup; it still needs its `guard`.
+class Row(Protocol):
+    """A row that batches add to."""
+
+    @property
+    def returned(self) -> str:
+        """What a successful update is to bring."""
+        ...
+
+    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
+        """Return the update that adds to it; None if there is nothing to add.
+
+        Args:
+            deltas: what to add.
+            found: the row as a refusal brought it; None before that.
+        """
+        ...
+
+    def written(self, client: DynamoDBClient, item: Item | None) -> None:
+        """Take note of a successful update, and of what it brought."""
+        ...
+
+
+class RollupRow:
+    """The rollup of one period.
 
     Args:
         key: which rollup.
-        rollup: what to add.
-        row: the row as a refusal brought it; None before that.
         shards: among how many shards `StatsIndex` spreads what it spreads.
         expires: when the row may be deleted, epoch seconds.
     """
-    update = Update(rollup_key(key))
-    update.set(TTL, number(expires))
-    if key.kind in INDEXED_KINDS:
-        partition, sort = stats_key(key, shards)
-        update.set(STATS_PARTITION_KEY, text(partition))
-        update.set(STATS_SORT_KEY, text(sort))
-    if key.kind in _SUBJECTS:
-        update.set(_SUBJECTS[key.kind], text(key.dimension))
-    for attribute, value in counter_values(key.kind, rollup.counters).items():
-        update.add(attribute, value)
-    if rollup.first:
-        _lower(update, FIRST, rollup.first, row)
-        _raise(update, last_of(key.kind), rollup.last, row)
-    return update
+
+    returned = "NONE"
+
+    def __init__(self, key: RollupKey, *, shards: int, expires: int) -> None:
+        self._key = key
+        self._shards = shards
+        self._expires = expires
+
+    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
+        rollup = deltas.rollups.get(self._key)
+        if rollup is None:
+            return None
+        update = Update(rollup_key(self._key))
+        update.set(TTL, number(self._expires))
+        if self._key.kind in INDEXED_KINDS:
+            partition, sort = stats_key(self._key, self._shards)
+            update.set(STATS_PARTITION_KEY, text(partition))
+            update.set(STATS_SORT_KEY, text(sort))
+        if self._key.kind in _SUBJECTS:
+            update.set(_SUBJECTS[self._key.kind], text(self._key.dimension))
+        for attribute, value in counter_values(self._key.kind, rollup.counters).items():
+            update.add(attribute, value)
+        if rollup.first:
+            lower_time(update, FIRST, rollup.first, found)
+            raise_time(update, last_of(self._key.kind), rollup.last, found)
+        return update
+
+    def written(self, client: DynamoDBClient, item: Item | None) -> None:
+        pass
 
 
-def pattern_update(
-    dimension: str, delta: PatternDelta, row: Item | None, *, users: list[str]
-) -> Update:
-    """Return the update that adds to a pattern's lifetime row; it still needs its `guard`.
-
-    Args:
-        dimension: which pattern.
-        delta: what to add.
-        row: the row as a refusal brought it; None before that.
-        users: those of the delta's users to add.
-    """
-    update = Update(pattern_key(dimension))
-    update.set("errorType", text(split_pattern(dimension)[1]))
-    update.add("count", number(delta.count))
-    if _raise(update, PATTERN_LAST, delta.last, row):
-        update.set(TTL, number((delta.last + PATTERN_DAYS * DAY_MS) // 1000))
-    _earliest_message(update, delta, row)
-    if users:
-        update.add("affectedUsers", {"SS": users})
-    return update
-
-
-def _raise(update: Update, attribute: str, value: int, row: Item | None) -> bool:
+def raise_time(update: Update, attribute: str, value: int, row: Item | None) -> bool:
     """Raise a time to at least a value; return whether it is set at all."""
     if _stored(row, attribute, value) > value:
         return False  # and it only rises
@@ -133,7 +141,7 @@ def _raise(update: Update, attribute: str, value: int, row: Item | None) -> bool
     return True
 
 
-def _lower(update: Update, attribute: str, value: int, row: Item | None) -> None:
+def lower_time(update: Update, attribute: str, value: int, row: Item | None) -> None:
     """Lower a time to at most a value."""
     stored = _stored(row, attribute, value)
     if row is not None and attribute in row and stored <= value:
@@ -149,24 +157,3 @@ def _lower(update: Update, attribute: str, value: int, row: Item | None) -> None
 def _stored(row: Item | None, attribute: str, default: int) -> int:
     value = row.get(attribute) if row else None
     return default if value is None else int(value["N"])
-
-
-def _earliest_message(update: Update, delta: PatternDelta, row: Item | None) -> None:
-    """Keep the message of the earliest error, of equally early ones the least."""
-    first, message = number(delta.first), text(delta.message)
-    if row is not None and PATTERN_FIRST in row:
-        stored = int(row[PATTERN_FIRST]["N"]), row["errorMessage"]["S"]
-        if stored <= (delta.first, delta.message):
-            return  # and it only falls
-        update.set(PATTERN_FIRST, first)
-        update.set("errorMessage", message)
-        later, equal = ">", ">="
-    else:
-        update.set_once(PATTERN_FIRST, first)
-        update.set_once("errorMessage", message)
-        later, equal = "<", "<="
-    update.require_absent_or(
-        PATTERN_FIRST,
-        [(PATTERN_FIRST, later, first)],
-        [(PATTERN_FIRST, "=", first), ("errorMessage", equal, message)],
-    )

@@ -12,9 +12,8 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from ..aggregation import MAX_PATTERN_USERS, Deltas, PatternDelta
 from ..batch import Batch
 from ..errors import StoreUnavailableError
 from ..events import AnalyticsEvent
@@ -22,9 +21,10 @@ from ..periods import DAY_MS, DateRange, parse_day
 from ..rollups import RollupKey
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_errors import ConditionFailed
-from ._dynamodb_items import Item, event_item, number, size_of, users_of
-from ._dynamodb_keys import erased_key, generation_key, pattern_key
-from ._dynamodb_rows import guard, marked_up_to, marks_name, pattern_update, rollup_update
+from ._dynamodb_items import Item, event_item, number, size_of
+from ._dynamodb_keys import erased_key, generation_key
+from ._dynamodb_patterns import ListedUsers, PatternRow
+from ._dynamodb_rows import RollupRow, Row, guard, marked_up_to, marks_name
 from ._dynamodb_table import TTL
 from ._dynamodb_updates import MAX_CHANGES, Update, item_key
 from ._dynamodb_users import KnownUsers
@@ -67,7 +67,7 @@ class BatchWriter:
         self._event_days = event_retention_days
         self._rollup_days = rollup_retention_days
         self._users = KnownUsers(client)
-        self._listed = _ListedUsers()
+        self._listed = ListedUsers()
 
     def write(self, batch: Batch, *, now_ms: int) -> int:
         """Write a batch; see `Store.write`.
@@ -92,10 +92,10 @@ class BatchWriter:
         parts = _Parts()
         tasks: list[Callable[[], None]] = []
         for key in deltas.rollups:
-            row = _RollupRow(key, shards=self._shards, expires=self._expires(key.period))
+            row = RollupRow(key, shards=self._shards, expires=self._expires(key.period))
             tasks.append(partial(self._add, row, batch, parts))
         for dimension in deltas.patterns:
-            tasks.append(partial(self._add, self._pattern_row(dimension), batch, parts))
+            tasks.append(partial(self._add, PatternRow(dimension, self._listed), batch, parts))
         for key, hashes in deltas.distinct.items():
             expires = self._expires(key.period)
             tasks.append(partial(self._users.store, key, hashes, expires=expires))
@@ -108,7 +108,7 @@ class BatchWriter:
         raise_generations(self._client, deltas.days, now_ms=now_ms, keep_days=self._rollup_days)
         return sum(sizes)
 
-    def _add(self, row: _Row, batch: Batch, parts: _Parts) -> None:
+    def _add(self, row: Row, batch: Batch, parts: _Parts) -> None:
         """Add to a row what a batch adds to it and the row does not have yet."""
         mark = marks_name(batch.writer)
         found: Item | None = None
@@ -147,116 +147,8 @@ class BatchWriter:
     def _noting(self, key: RollupKey) -> dict[str, Any]:
         return noting(key, expires=self._expires(key.period))
 
-    def _pattern_row(self, dimension: str) -> _PatternRow:
-        return _PatternRow(dimension, self._listed)
-
     def _expires(self, period: str) -> int:
         return day_end(period[:10], self._rollup_days - 1) // 1000
-
-
-class _Row(Protocol):
-    """A row that batches add to."""
-
-    @property
-    def returned(self) -> str:
-        """What a successful update is to bring."""
-        ...
-
-    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
-        """Return the update that adds to it; None if there is nothing to add.
-
-        Args:
-            deltas: what to add.
-            found: the row as a refusal brought it; None before that.
-        """
-        ...
-
-    def written(self, client: DynamoDBClient, item: Item | None) -> None:
-        """Take note of a successful update, and of what it brought."""
-        ...
-
-
-class _RollupRow:
-    """The rollup of one period."""
-
-    returned = "NONE"
-
-    def __init__(self, key: RollupKey, *, shards: int, expires: int) -> None:
-        self._key = key
-        self._shards = shards
-        self._expires = expires
-
-    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
-        rollup = deltas.rollups.get(self._key)
-        if rollup is None:
-            return None
-        return rollup_update(self._key, rollup, found, shards=self._shards, expires=self._expires)
-
-    def written(self, client: DynamoDBClient, item: Item | None) -> None:
-        pass
-
-
-class _PatternRow:
-    """The lifetime row of one error pattern.
-
-    It lists the first `MAX_PATTERN_USERS` affected users in order, whoever came first: a user is
-    added who belongs among them, and those who are pushed out are removed afterwards. That is
-    never wrong, since so many others are before them for good.
-    """
-
-    def __init__(self, dimension: str, listed: _ListedUsers) -> None:
-        self._dimension = dimension
-        self._listed = listed
-        self._new: list[str] = []
-
-    @property
-    def returned(self) -> str:
-        return "ALL_NEW" if self._new else "NONE"
-
-    def update(self, deltas: Deltas, found: Item | None) -> Update | None:
-        delta: PatternDelta | None = deltas.patterns.get(self._dimension)
-        if delta is None:
-            return None
-        if found is not None:
-            self._listed.learn(self._dimension, users_of(found))
-        self._new = self._listed.new(self._dimension, delta.users)
-        return pattern_update(self._dimension, delta, found, users=self._new)
-
-    def written(self, client: DynamoDBClient, item: Item | None) -> None:
-        if item is None:
-            return
-        users = users_of(item)
-        self._listed.learn(self._dimension, users)
-        if len(users) > MAX_PATTERN_USERS:
-            update = Update(pattern_key(self._dimension))
-            update.delete("affectedUsers", {"SS": users[MAX_PATTERN_USERS:]})
-            client.call("UpdateItem", update.request(client.table))
-
-
-class _ListedUsers:
-    """Which users error patterns are known to list; thread-safe."""
-
-    _LIMIT = 4_096
-    """Patterns, at up to 10 KB each if each lists users of its own."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._listed: dict[str, tuple[str, ...]] = {}
-
-    def learn(self, dimension: str, users: Sequence[str]) -> None:
-        """Remember whom a pattern lists, sorted."""
-        with self._lock:
-            if len(self._listed) >= self._LIMIT:
-                self._listed.clear()
-            self._listed[dimension] = tuple(users[:MAX_PATTERN_USERS])
-
-    def new(self, dimension: str, users: Collection[str]) -> list[str]:
-        """Return which users a pattern may have to list and is not known to."""
-        with self._lock:
-            listed = self._listed.get(dimension, ())
-        if len(listed) == MAX_PATTERN_USERS:
-            users = [user for user in users if user < listed[-1]]
-        return sorted(set(users).difference(listed))
 
 
 class _Parts:
