@@ -2,8 +2,8 @@
 
 Of its own, because it computes as much as the tests do, and because it takes what a busy copilot
 writes only after repairs: it visits an expression by recursion, a level a change, two of its checks
-look through all of the expression again at every level, and each query sorts all of the table by
-comparisons that take most of the time there is.
+look through all of the expression again at every level, each query sorts all of the table by slow
+comparisons, and each value of an answer is searched for under the ten names it might have.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from moto.core.serialize import JSONSerializer
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import validators
 from moto.server import ThreadedMotoServer
@@ -39,7 +40,24 @@ def _all_items(table: Any) -> list[Any]:
     return sorted(items, key=lambda item: (item.hash_key.value, item.range_key.value))
 
 
+def _serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
+    """Write a structure as moto does, but of an attribute's value only what there is."""
+    if shape.name != "AttributeValue":
+        _serialize_any_structure(self, serialized, value, shape, key)
+        return
+    written: dict[str, Any] = {}
+    for name in value:
+        member = shape.members[name]
+        member.parent = shape
+        self._serialize_structure_member(written, value, member, name)
+    self._default_serialize(serialized, written, shape, key)
+
+
+_serialize_any_structure = JSONSerializer._serialize_type_structure
+
+
 def main() -> None:
+    setattr(JSONSerializer, "_serialize_type_structure", _serialize_structure)  # noqa: B010
     setattr(Table, "all_items", _all_items)  # noqa: B010 - typed otherwise
     for validator, name in _CHECKS:
         setattr(validator, name, _once(getattr(validator, name)))
