@@ -112,6 +112,8 @@ class Importer:
         """Freeze the source in the stage, without what the destination need not get."""
         stage = self._stage
         before = self._before()
+        if stage.get("phase") != _STAGING:
+            stage.clear()
         stage.note(
             source=self._source.name,
             destination=place_of(self._destination.url),

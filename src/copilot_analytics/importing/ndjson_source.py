@@ -73,7 +73,7 @@ class NDJSONSource:
 
     def stage(self, stage: Stage, report: ImportReport, progress: Progress) -> str:
         """See `Source.stage`; the digest is that of the lines as they were read here."""
-        stage.clear()
+        stage.clear_records()
         digest = blake2b(digest_size=16)
         waiting: dict[str, AnalyticsEvent] = {}
         with self._reading() as file:

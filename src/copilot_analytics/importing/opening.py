@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..config import AnalyticsConfig
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, MissingDependencyError, StoreUnavailableError
 from ..periods import DAY_MS
 from ..stores import open_store
 from ..typing import Clock
@@ -18,10 +19,18 @@ from .ndjson_source import NDJSONSource
 from .sources import Source, WantedDays
 from .store_source import SQLiteSource, StoreSource
 
+if TYPE_CHECKING:
+    from ..stores._dynamodb_client import DynamoDBClient
+
 __all__ = ["open_source"]
 
 _MAX_AGE_MS = 800 * DAY_MS
 """Older events are past the retention of rollups, and would count nowhere."""
+
+_ALWAYS_MS = 1 << 50
+_MOST_NAMES = 100_000
+"""Rows of an original table are not limited, so the names of its events, which they are compared
+with, are hardly: and what is imported may not depend on when."""
 
 _SQLITE = b"SQLite format 3\0"
 _REMEDY = (
@@ -74,10 +83,12 @@ def open_source(
         yield NDJSONSource(path, _admitter(config, clock), days=days, strict=strict)
 
 
-def _admitter(config: AnalyticsConfig, clock: Clock, *, max_names: int = 1_000) -> Admitter:
+def _admitter(
+    config: AnalyticsConfig, clock: Clock, *, max_age_ms: int = _MAX_AGE_MS, max_names: int = 1_000
+) -> Admitter:
     return Admitter(
         clock,
-        max_age_ms=_MAX_AGE_MS,
+        max_age_ms=max_age_ms,
         error_text=config.error_text,
         extra_keys=config.extra_keys,
         pseudonymise_key=config.pseudonymise_key,
@@ -120,5 +131,56 @@ def _same(source: str) -> ImportRefusedError:
 def _table(
     source: str, config: AnalyticsConfig, *, clock: Clock, days: WantedDays, destination: str
 ) -> Iterator[Source]:
-    with open_store(source, clock=clock) as store:
-        yield StoreSource(store, clock=clock, days=days)
+    """Yield a table as what it is: ours has settings, an original's has none."""
+    if not urlsplit(source).netloc:
+        raise ConfigurationError("SOURCE", source, _REMEDY)
+    if _is_same_table(source, destination):
+        raise _same(source)
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(_client_of(source)))
+        if _has_settings(client):
+            store = stack.enter_context(open_store(source, clock=clock))
+            yield StoreSource(store, clock=clock, days=days)
+            return
+        from .original_source import OriginalSource  # needs the extra, as the client does
+
+        admitter = _admitter(config, clock, max_age_ms=_ALWAYS_MS, max_names=_MOST_NAMES)
+        keeps_text = config.error_text != "type_only"
+        yield OriginalSource(client, admitter, days=days, keeps_text=keeps_text)
+
+
+def _is_same_table(source: str, destination: str) -> bool:
+    """Say whether two URLs may be of one table: what one of them leaves open may be the other's."""
+    one, other = urlsplit(source), urlsplit(destination)
+    if one.scheme != other.scheme or one.netloc != other.netloc:
+        return False
+    options, others = dict(parse_qsl(one.query)), dict(parse_qsl(other.query))
+    return all(
+        options[name].rstrip("/") == others[name].rstrip("/")
+        for name in ("region", "endpoint")
+        if name in options and name in others
+    )
+
+
+def _client_of(url: str) -> DynamoDBClient:
+    try:
+        from ..stores._dynamodb_client import DynamoDBClient
+    except ModuleNotFoundError as exc:
+        raise MissingDependencyError(exc.name or "boto3", "dynamodb") from exc
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return DynamoDBClient(
+        parts.netloc, region=options.get("region"), endpoint_url=options.get("endpoint")
+    )
+
+
+def _has_settings(client: DynamoDBClient) -> bool:
+    from ..stores._dynamodb_keys import SETTINGS_KEY
+    from ..stores._dynamodb_queries import get
+
+    try:
+        return get(client, SETTINGS_KEY, consistent=True) is not None
+    except StoreUnavailableError as exc:
+        if "dynamodb:GetItem" in exc.problem + exc.remedy:
+            return False  # whoever may scan a table alone reads an original one
+        raise

@@ -39,7 +39,6 @@ _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS items (pk TEXT NOT NULL, sk TEXT NOT NULL, body BLOB NOT NULL, "
     "PRIMARY KEY (pk, sk)) WITHOUT ROWID",
 )
-_TABLES = ("records", "items")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_event = msgspec.msgpack.Decoder(AnalyticsEvent).decode
@@ -121,11 +120,17 @@ class Stage:
             self._note(values)
 
     def clear(self) -> None:
-        """Forget all records and items."""
+        """Forget all records and items, and give the disk back."""
+        self.clear_records()
         with _Transaction(self._db):
-            for table in _TABLES:
-                self._db.execute(f"DELETE FROM {table}")
+            self._db.execute("DELETE FROM items")
+            self._note({"scan": None})
         self._db.execute("VACUUM")
+
+    def clear_records(self) -> None:
+        """Forget all records."""
+        with _Transaction(self._db):
+            self._db.execute("DELETE FROM records")
 
     def add(self, records: Iterable[Record], **noted: Any) -> None:
         """Add records under their numbers, and note values with them, all or nothing.

@@ -128,7 +128,7 @@ def _stage_store(
     wanted: WantedDays,
 ) -> str:
     """Put a store's events, and what its rollups hold beyond them, into a stage; see `Source`."""
-    stage.clear()
+    stage.clear_records()
     days = [day for day in _days_of(store, now_ms) if wanted.has(day)]
     lives: dict[str, PatternDelta] = {}
     numbers = iter(range(1, 1 << 62))
