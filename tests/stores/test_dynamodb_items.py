@@ -10,12 +10,14 @@ from copilot_analytics.distinct import EXACT_BELOW, Distinct, register_and_rank
 from copilot_analytics.events import AnalyticsEvent, EventType
 from copilot_analytics.rollups import HEADLINES, Rollup, RollupKind
 from copilot_analytics.store_samples import HOSTILE_NAMES, NOW_MS, numbered, sample_events
-from copilot_analytics.stores._dynamodb_items import (
+from copilot_analytics.stores._dynamodb_counters import (
     COLUMNS,
-    Item,
     attribute_of,
     counter_of,
     counter_values,
+)
+from copilot_analytics.stores._dynamodb_items import (
+    Item,
     distinct_of,
     event_item,
     event_of,

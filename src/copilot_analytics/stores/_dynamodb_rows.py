@@ -19,10 +19,10 @@ from typing import Protocol
 from ..aggregation import Deltas
 from ..rollups import RollupKey, RollupKind
 from ._dynamodb_client import DynamoDBClient
+from ._dynamodb_counters import counter_values
 from ._dynamodb_items import (
     FIRST,
     Item,
-    counter_values,
     last_of,
     number,
     text,
