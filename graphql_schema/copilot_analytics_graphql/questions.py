@@ -20,6 +20,7 @@ from copilot_analytics.stores.base import Erasure
 from copilot_analytics.typing import Clock
 
 from .access import Principal
+from .actions import UserActions, latest_actions
 from .cache import AnswerCache, CacheKey, CacheStatistics
 from .ranges import previous_range
 from .responses import Freshness
@@ -225,6 +226,17 @@ class CachedQuestions:
             weight=range.days,
         )
 
+    async def user_actions(
+        self, user_id: str, range: DateRange, *, stored: bool = False
+    ) -> UserActions:
+        """Return what a user's latest actions were; ids are as those of `user_activity`."""
+        return await self._ask(
+            "userActions",
+            range,
+            (user_id, stored),
+            lambda: latest_actions(self._service, user_id, range, stored=stored),
+        )
+
     async def time_series(
         self,
         metric: Metric,
@@ -333,7 +345,7 @@ class CachedQuestions:
     ) -> _T:
         closed = range.end_ms <= self._clock.now_ms()
         past = (range, previous_range(range) if compared else None)
-        generations = [await self._generation(days) for days in past if closed and days is not None]
+        generations = [await self.generation(days) for days in past if closed and days is not None]
         key = CacheKey(
             question,
             (range.first_day, range.last_day, *arguments),
@@ -347,7 +359,7 @@ class CachedQuestions:
         self._freshness.limit(answer.expires_at)
         return answer.value
 
-    async def _generation(self, range: DateRange) -> int:
+    async def generation(self, range: DateRange) -> int:
         """Return the range's generation: the same for everyone, read before the data it dates."""
         key = CacheKey("generations", (range.first_day, range.last_day), None)
         answer = await self._cache.get(

@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import msgspec
 
@@ -21,13 +21,40 @@ from .access import Principal
 from .cache import CacheStatistics
 from .requests import GraphQLRequest
 
-__all__ = ["Freshness", "Outcome", "ResponseCache", "ResponseKey"]
+__all__ = ["Freshness", "HeldResponses", "Outcome", "ResponseCache", "ResponseKey"]
 
 MAX_BYTES = 16 * 1024 * 1024
 """Held in all, requests and responses together."""
 
 MAX_ENTRY_BYTES = 1024 * 1024
 """What is larger is not held: an export, not a dashboard."""
+
+
+class _Key(Protocol):
+    """What a response depends on; equal for equal requests with the same rights only."""
+
+    def __hash__(self) -> int: ...
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        ...
+
+
+class _Response(Protocol):
+    """Something whose encoded form is held."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def holdable(self) -> bool:
+        """Whether it may be given again, for as long as its answers may."""
+        ...
+
+
+_K = TypeVar("_K", bound=_Key)
+_R = TypeVar("_R", bound=_Response)
 
 _encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 
@@ -47,6 +74,11 @@ class Outcome:
     errors: tuple[Mapping[str, Any], ...]
     ran: bool
     status: int
+
+    @property
+    def holdable(self) -> bool:
+        """Whether it may be given again: it was run, and nothing failed."""
+        return self.ran and not self.errors
 
     @classmethod
     def of(cls, payload: Mapping[str, Any], status: int = 200) -> Self:
@@ -108,13 +140,13 @@ class ResponseKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    outcome: Outcome
+class _Entry(Generic[_R]):
+    response: _R
     expires_at: int
     size: int
 
 
-class ResponseCache:
+class HeldResponses(Generic[_K, _R]):
     """Holds responses; bounded, and makes each once for all who ask at once.
 
     Belongs to one event loop at a time.
@@ -128,8 +160,8 @@ class ResponseCache:
         self._clock = clock
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._entries: OrderedDict[ResponseKey, _Entry] = OrderedDict()
-        self._flights: dict[ResponseKey, asyncio.Task[Outcome]] = {}
+        self._entries: OrderedDict[_K, _Entry[_R]] = OrderedDict()
+        self._flights: dict[_K, asyncio.Task[_R]] = {}
         self._hits = self._misses = self._joined = 0
 
     @property
@@ -139,7 +171,7 @@ class ResponseCache:
         held = sum(entry.expires_at > now for entry in self._entries.values())
         return CacheStatistics(self._hits, self._misses, self._joined, held)
 
-    def held(self, key: ResponseKey) -> Outcome | None:
+    def held(self, key: _K) -> _R | None:
         """Return the response, if it is held and may be given again."""
         entry = self._entries.get(key)
         if entry is None:
@@ -149,11 +181,9 @@ class ResponseCache:
             return None
         self._entries.move_to_end(key)
         self._hits += 1
-        return entry.outcome
+        return entry.response
 
-    async def get(
-        self, key: ResponseKey, respond: Callable[[Freshness], Awaitable[Outcome]]
-    ) -> Outcome:
+    async def get(self, key: _K, respond: Callable[[Freshness], Awaitable[_R]]) -> _R:
         """Return the response, by joining whoever makes it already, or making it.
 
         It is made to the end also when whoever asked is cancelled: others may wait for it.
@@ -173,24 +203,22 @@ class ResponseCache:
             self._joined += 1
         return await asyncio.shield(flight)
 
-    async def _fly(
-        self, key: ResponseKey, respond: Callable[[Freshness], Awaitable[Outcome]]
-    ) -> Outcome:
+    async def _fly(self, key: _K, respond: Callable[[Freshness], Awaitable[_R]]) -> _R:
         freshness = Freshness()
-        outcome = await respond(freshness)
+        response = await respond(freshness)
         until = freshness.until
-        if until is not None and outcome.ran and not outcome.errors:
-            self._keep(key, _Entry(outcome, until, key.size + len(outcome.body)))
-        return outcome
+        if until is not None and response.holdable:
+            self._keep(key, _Entry(response, until, key.size + len(response.body)))
+        return response
 
-    def _land(self, key: ResponseKey, flight: asyncio.Task[Outcome]) -> None:
+    def _land(self, key: _K, flight: asyncio.Task[_R]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if not flight.cancelled():
             # Marks it as seen: whoever waited may have been cancelled.
             flight.exception()
 
-    def _keep(self, key: ResponseKey, entry: _Entry) -> None:
+    def _keep(self, key: _K, entry: _Entry[_R]) -> None:
         self._forget(key)
         if entry.size > MAX_ENTRY_BYTES:
             return
@@ -199,7 +227,11 @@ class ResponseCache:
         while self._bytes > self._max_bytes:
             self._forget(next(iter(self._entries)))
 
-    def _forget(self, key: ResponseKey) -> None:
+    def _forget(self, key: _K) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:
             self._bytes -= entry.size
+
+
+class ResponseCache(HeldResponses[ResponseKey, Outcome]):
+    """Holds GraphQL's responses; each endpoint has one of its own."""

@@ -345,6 +345,7 @@ class UserActivity:
         connections: sockets opened.
         last_seen: the last event in the range, epoch ms; None without any.
         days: one entry a day with any activity, in order.
+        first_seen: the first event in the range, epoch ms; None without any.
     """
 
     user_id: str
@@ -356,6 +357,7 @@ class UserActivity:
     connections: int
     last_seen: int | None
     days: tuple[UserDay, ...]
+    first_seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

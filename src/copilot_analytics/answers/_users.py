@@ -78,6 +78,7 @@ class UserAnswers(Reader):
             connections=sum(day.connections for day in days),
             last_seen=max((rollup.last for _, rollup in rows), default=None),
             days=days,
+            first_seen=min((rollup.first for _, rollup in rows if rollup.first), default=None),
         )
 
 
