@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from copilot_analytics.answers import Answers
-from copilot_analytics.store_samples import DAYS, NOW_MS, batches_of, sample_events
+from copilot_analytics.events import AnalyticsEvent
+from copilot_analytics.periods import DateRange
+from copilot_analytics.store_samples import NOW_MS, batches_of, numbered, sample_events
 from copilot_analytics.stores import MemoryStore, SQLiteStore, Store
 from copilot_analytics.stores._dynamodb_client import DynamoDBClient
 from copilot_analytics.stores._dynamodb_table import definition
@@ -18,13 +22,23 @@ from copilot_analytics.testing import FakeClock
 from .dynamodb_engines import Engine
 from .every_answer import every_answer
 
-EVENTS = sample_events(240, seed=11)
+MONTH = DateRange(dt.date(2025, 10, 25), dt.date(2025, 11, 25))
+"""It begins in one calendar month and ends in another."""
+
+
+def events_of_a_month() -> list[AnalyticsEvent]:
+    """Return the samples of four days, drawn out over the month."""
+    samples = sample_events(200, seed=11)
+    times = [NOW_MS - (NOW_MS - one.timestamp) * 9 for one in samples]
+    return numbered(
+        msgspec.structs.replace(one, timestamp=at) for one, at in zip(samples, times, strict=True)
+    )
 
 
 def answered(store: Store) -> dict[str, object]:
-    for batch in batches_of(EVENTS, 130):
+    for batch in batches_of(events_of_a_month(), 130):
         store.write(batch)
-    return dict(every_answer(Answers(store, FakeClock(NOW_MS)), DAYS))
+    return dict(every_answer(Answers(store, FakeClock(NOW_MS)), MONTH))
 
 
 @pytest.fixture(scope="module")
