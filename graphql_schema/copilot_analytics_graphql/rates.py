@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import math
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +15,7 @@ from copilot_analytics.typing import Clock, Scope
 
 from .errors import RefusedError
 
-__all__ = ["Buckets", "RateLimit", "Throttle", "TooOftenError", "client_address"]
+__all__ = ["Buckets", "RateLimit", "Slots", "Throttle", "TooOftenError", "client_address"]
 
 _MAX_BUCKETS = 10_000
 _MAX_KNOWN = 1_000
@@ -104,6 +104,33 @@ class Buckets:
     def _missing_ms(self, key: Hashable, now: float) -> float:
         full_at = self._full_at.get(key, now)
         return max(0.0, full_at + self._interval_ms - self._size_ms - now)
+
+
+class Slots:
+    """How many of something anybody has at once.
+
+    Args:
+        most: of one key.
+    """
+
+    __slots__ = ("_most", "_taken")
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[Hashable] = Counter()
+
+    def take(self, key: Hashable) -> bool:
+        """Take one; return whether there was one."""
+        if self._taken[key] >= self._most:
+            return False
+        self._taken[key] += 1
+        return True
+
+    def give(self, key: Hashable) -> None:
+        """Give back one that was taken."""
+        self._taken[key] -= 1
+        if self._taken[key] <= 0:
+            del self._taken[key]
 
 
 class Throttle:

@@ -21,7 +21,7 @@ from .execution import Executor
 from .failures import describe_errors
 from .headers import headers_of
 from .origins import Origins
-from .rates import TooOftenError
+from .rates import Slots, TooOftenError, client_address
 from .requests import request_of
 
 __all__ = ["SUBPROTOCOL", "WebSocketEndpoint"]
@@ -38,6 +38,9 @@ thousands at once, none of which is waited for."""
 
 _MAX_OPERATIONS = 20
 """At once, on one socket."""
+
+_MAX_SOCKETS = 1_000
+"""At once: of one principal, and of one address before anybody knows whose they are."""
 
 _MAX_ID_CHARACTERS = 128
 _MAX_REASON_BYTES = 123
@@ -88,16 +91,33 @@ class WebSocketEndpoint:
         self.gatekeeper = gatekeeper
         self.max_message = max_message
         self._origins = origins
+        self.unknown = Slots(_MAX_SOCKETS)
+        self.known = Slots(_MAX_SOCKETS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
         await receive()  # websocket.connect
         if not self._origins.welcomes(headers_of(scope["headers"])):
-            # A page of another origin would use the user's cookies. Before the handshake is
-            # accepted, a close is an HTTP 403.
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            # A page of another origin would use the user's cookies.
+            await _refuse(send)
             return
-        await _Conversation(self, scope, receive, send).run()
+        address = client_address(scope)
+        if not self.unknown.take(address):
+            await _refuse(send)
+            return
+        conversation = _Conversation(self, scope, receive, send)
+        try:
+            await conversation.run()
+        finally:
+            if conversation.principal is None:
+                self.unknown.give(address)
+            else:
+                self.known.give((conversation.principal.role, conversation.principal.id))
+
+
+async def _refuse(send: Send) -> None:
+    # Before the handshake is accepted, a close is an HTTP 403.
+    await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
 
 class _Conversation:
@@ -111,7 +131,7 @@ class _Conversation:
         self._receive = receive
         self._asgi_send = send
         self._open = True
-        self._principal: Principal | None = None
+        self.principal: Principal | None = None
         self._revoked = False
         self._guardian: asyncio.Task[None] | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
@@ -149,7 +169,7 @@ class _Conversation:
                     else:
                         await self._handle(message)
         except TimeoutError:
-            if self._principal is None:
+            if self.principal is None:
                 raise _Closed(4408, "Connection initialisation timeout") from None
             if self._revoked:
                 raise _Closed(4403, "Your credentials have been revoked") from None
@@ -169,7 +189,7 @@ class _Conversation:
             raise _Closed(4400, 'A message is JSON: {"type": …, "id": …, "payload": …}') from None
 
     async def _init(self, message: _Incoming, deadline: asyncio.Timeout) -> None:
-        if self._principal is not None:
+        if self.principal is not None:
             raise _Closed(4429, "Too many initialisation requests")
         payload = message.payload
         if payload is not None and not isinstance(payload, dict):
@@ -181,7 +201,10 @@ class _Conversation:
             raise _Closed(4403, exc.message) from None
         if principal is None:
             raise _Closed(4403, "Forbidden")
-        self._principal = principal
+        if not self._endpoint.known.take((principal.role, principal.id)):
+            raise _Closed(4403, f"{_MAX_SOCKETS:,} sockets of yours are open: close some")
+        self._endpoint.unknown.give(client_address(self._scope))
+        self.principal = principal
         if deadline.expired():
             # It came just too late; this lets the time-out through.
             await asyncio.sleep(0)
@@ -224,7 +247,7 @@ class _Conversation:
 
     async def _subscribe(self, message: _Incoming) -> None:
         id = self._id(message)
-        principal = self._principal
+        principal = self.principal
         if principal is None:
             raise _Closed(4401, "Unauthorized")
         if id in self._operations:

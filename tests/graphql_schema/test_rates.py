@@ -7,12 +7,19 @@ import json
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.testing import FakeClock
 from copilot_analytics_graphql import Credentials, Principal, RateLimit
 from copilot_analytics_graphql.errors import RefusedError
-from copilot_analytics_graphql.rates import Buckets, Throttle, TooOftenError, client_address
+from copilot_analytics_graphql.rates import (
+    Buckets,
+    Slots,
+    Throttle,
+    TooOftenError,
+    client_address,
+)
 
 ASK = {"query": "{ __typename }"}
 LIMIT = RateLimit(per_second=0.5, burst=3, denials_per_second=0.1, denial_burst=2)
@@ -178,3 +185,44 @@ def test_without_a_limit_nothing_is_counted(endpoint: Any) -> None:
             }
 
     assert asyncio.run(ask()) == {200, 401}
+
+
+def test_slots_are_counted_by_whoever_has_them() -> None:
+    slots = Slots(2)
+
+    assert [slots.take("a"), slots.take("a"), slots.take("a"), slots.take("b")] == [
+        True, True, False, True,
+    ]  # fmt: skip
+    slots.give("a")
+    assert [slots.take("a"), slots.take("a")] == [True, False]
+
+
+def test_open_sockets_are_bounded_before_and_after_the_greeting(
+    endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copilot_analytics_graphql.websocket._MAX_SOCKETS", 2)
+    init = {"type": "connection_init"}
+
+    async def greeted(served: Any, token: str) -> Any:
+        socket = await served.connect(served.bearer(token))
+        await socket.send(json.dumps(init))
+        assert json.loads(await socket.recv()) == {"type": "connection_ack"}
+        return socket
+
+    async def ask() -> None:
+        async with endpoint(events=False) as served:
+            first, second = [await greeted(served, served.admin) for _ in range(2)]
+            assert await served.close_code(init) == 4403
+            ada_s = await greeted(served, served.ada)
+            await first.close()
+            third = await greeted(served, served.admin)
+
+            silent = [await served.connect({}) for _ in range(2)]
+            with pytest.raises(InvalidStatus, match="403"):
+                await served.connect({})
+            await silent[0].close()
+            silent.append(await served.connect({}))
+            for socket in (second, third, ada_s, *silent):
+                await socket.close()
+
+    asyncio.run(ask())
