@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from ..events import AnalyticsEvent, EventType
-from ..periods import DAY_MS, day_of
+from ..periods import DAY_MS, HOUR_MS, day_of
 from ..typing import Clock
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_items import event_of, has_expired
@@ -32,8 +32,8 @@ __all__ = ["EventReader", "Position"]
 Position = tuple[int, str]
 """A timestamp and an event id: the order of events."""
 
-_AHEAD_MS = DAY_MS
-"""How far in the future events are looked for; clocks differ, by minutes where they are kept."""
+_AHEAD_MS = HOUR_MS
+"""How far in the future events are looked for; those more than minutes ahead are not recorded."""
 
 _LARGEST_PAGE = 1_000
 _MOST_DAYS = 16
