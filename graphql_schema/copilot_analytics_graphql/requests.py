@@ -9,7 +9,7 @@ import msgspec
 
 from .errors import RefusedError
 
-__all__ = ["GraphQLRequest", "read_request", "request_of"]
+__all__ = ["GraphQLRequest", "read_parameters", "read_request", "request_of"]
 
 
 class GraphQLRequest(msgspec.Struct, frozen=True, rename="camel"):
