@@ -26,22 +26,26 @@ from copilot_analytics.stores.dynamodb import DynamoDBStore
 from copilot_analytics.testing import FakeClock
 
 from .dynamodb_engines import Engine
+from .faulty_proxy import Answer, Drop, FaultyProxy, Part, Rates
 
 
 class Table:
     """A table that processes open."""
 
     def __init__(self, engine: Engine) -> None:
-        self._endpoint = engine.endpoint_url
+        self.endpoint = engine.endpoint_url
         self._name = engine.new_table_name()
-        client = DynamoDBClient(self._name, endpoint_url=self._endpoint)
+        client = DynamoDBClient(self._name, endpoint_url=self.endpoint)
         client.call("CreateTable", definition(self._name))
         client.close()
 
-    def opened(self, *, shards: int = 2) -> DynamoDBStore:
+    def opened(self, *, shards: int = 2, endpoint: str | None = None) -> DynamoDBStore:
         """Return a store as another process would have it."""
         return DynamoDBStore(
-            self._name, endpoint_url=self._endpoint, shards=shards, clock=FakeClock(NOW_MS)
+            self._name,
+            endpoint_url=endpoint or self.endpoint,
+            shards=shards,
+            clock=FakeClock(NOW_MS),
         )
 
 
@@ -121,22 +125,31 @@ def _of_writer(number: int) -> Iterator[AnalyticsEvent]:
         )
 
 
-def test_eight_writers_at_once_lose_nothing(concurrent_table: Table) -> None:
+CONFLICTS = Rates(
+    {Answer.conflict(): 0.1, Answer.throttling(): 0.1, Drop(): 0.1, Part(): 0.1}, seed=8
+)
+
+
+@pytest.mark.parametrize("rates", [Rates(), CONFLICTS], ids=["good day", "conflicts"])
+def test_eight_writers_at_once_lose_nothing(concurrent_table: Table, rates: Rates) -> None:
     """Neither counts nor the earliest and the latest times, messages and users."""
     writers = {f"writer-{n}": numbered(_of_writer(n), f"writer-{n}") for n in range(8)}
     start = threading.Barrier(len(writers))
 
     def write(events: list[AnalyticsEvent]) -> None:
-        with concurrent_table.opened() as store:
+        with concurrent_table.opened(endpoint=proxy.url) as store:
             start.wait()
             for batch in batches_of(events, 30):
                 store.write(batch)
 
-    threads = [threading.Thread(target=write, args=(events,)) for events in writers.values()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with FaultyProxy(concurrent_table.endpoint) as proxy:
+        proxy.rates = rates
+        threads = [threading.Thread(target=write, args=(events,)) for events in writers.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not rates.shares or min(proxy.met["Answer"], proxy.met["Drop"]) > 0
     with concurrent_table.opened() as store:
         assert_holds(store, [one for events in writers.values() for one in events])
 
