@@ -145,9 +145,9 @@ def items() -> list[dict[str, Any]]:
     ]
 
 
-def fill(client: DynamoDBClient) -> None:
-    """Make the table of a client an original one."""
+def fill(client: DynamoDBClient, content: list[dict[str, Any]] | None = None) -> None:
+    """Make the table of a client an original one, with `items` or others."""
     client.call("CreateTable", definition(client.table))
-    for item in items():
+    for item in items() if content is None else content:
         typed_item = {name: typed(value) for name, value in item.items()}
         client.call("PutItem", {"TableName": client.table, "Item": typed_item})

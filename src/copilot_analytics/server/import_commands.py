@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -92,7 +92,8 @@ def import_source(
     days = WantedDays.of(first, last)
     clock = SystemClock()
     with ExitStack() as stack:
-        destination = stack.enter_context(open_store(config.store, clock=clock))
+        # Not opened yet: what is wrong with the source is told before anything is asked of it.
+        destination = stack.enter_context(closing(open_store(config.store, clock=clock)))
         opened = stack.enter_context(
             open_source(
                 source, config, clock=clock, days=days, strict=strict, destination=destination.url
