@@ -122,8 +122,10 @@ class Gatekeeper:
             TooOftenError: the client's address has been denied too often; nobody was asked.
         """
         throttle = self._throttle
-        address = None if throttle is None else client_address(credentials.scope)
-        if throttle is not None and address is not None:
+        address = "" if throttle is None else client_address(credentials.scope)
+        # Most have never been denied anything: for them there is nothing to look up.
+        suspected = throttle is not None and throttle.suspects(address)
+        if throttle is not None and suspected:
             throttle.check(address, credentials.bearer_token)
         principal: Principal | None = None
         with self._guard("graphql authenticate"):
@@ -135,7 +137,7 @@ class Gatekeeper:
             or self.expired(principal)
         ):
             principal = None
-        if throttle is not None and address is not None:
+        if throttle is not None and (suspected or principal is None):
             throttle.note(address, credentials.bearer_token, known=principal is not None)
         return principal
 

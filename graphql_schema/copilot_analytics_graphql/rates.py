@@ -87,23 +87,23 @@ class Buckets:
 
     def wait(self, key: Hashable) -> float:
         """Return for how many seconds nothing can be taken; 0: now it can."""
-        return self._missing_ms(key, self._clock.monotonic_ms()) / 1000
+        now = self._clock.monotonic_ms()
+        full_at = self._full_at.get(key, now)
+        return max(0.0, full_at + self._interval_ms - self._size_ms - now) / 1000
 
     def take(self, key: Hashable) -> float:
         """Take one, and return 0; or, where there is none, for how many seconds to wait."""
         now = self._clock.monotonic_ms()
-        missing = self._missing_ms(key, now)
+        full_at = self._full_at.get(key, now)
+        next_full_at = (full_at if full_at > now else now) + self._interval_ms
+        missing = next_full_at - self._size_ms - now
         if missing > 0:
             return missing / 1000
-        self._full_at[key] = max(self._full_at.get(key, now), now) + self._interval_ms
+        self._full_at[key] = next_full_at
         self._full_at.move_to_end(key)
         if len(self._full_at) > _MAX_BUCKETS:
             self._full_at.popitem(last=False)
         return 0.0
-
-    def _missing_ms(self, key: Hashable, now: float) -> float:
-        full_at = self._full_at.get(key, now)
-        return max(0.0, full_at + self._interval_ms - self._size_ms - now)
 
 
 class Slots:
@@ -150,14 +150,16 @@ class Throttle:
         self._denials = Buckets(limit.denials_per_second, limit.denial_burst, clock)
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
+    def suspects(self, address: str) -> bool:
+        """Return whether an address was denied anything of late, as far as is remembered."""
+        return address in self._denials
+
     def check(self, address: str, token: str | None) -> None:
         """Refuse a client whose address was denied too often.
 
         Raises:
             TooOftenError: it was.
         """
-        if address not in self._denials:
-            return
         seconds = self._denials.wait(address)
         if seconds and _digest(token) not in self._known:
             raise TooOftenError("Too many attempts without good credentials", seconds)
