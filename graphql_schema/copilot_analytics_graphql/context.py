@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from graphql.language import DocumentNode
 
@@ -18,6 +19,11 @@ from .ranges import RangeInput, asked_range
 from .responses import ResponseCache
 from .rows import Rows
 from .source import Source
+from .tail import EventTail
+from .updates import Updates
+
+if TYPE_CHECKING:
+    from .types import EventRecorded
 
 __all__ = ["Context"]
 
@@ -34,6 +40,8 @@ class Context:
         cursors: signs places in lists.
         source: what is asked about.
         document: what they ask, parsed and validated.
+        updates: answers that are followed.
+        tail: events that are followed.
     """
 
     principal: Principal
@@ -43,6 +51,13 @@ class Context:
     cursors: Cursors
     source: Source
     document: DocumentNode
+    updates: Updates
+    tail: EventTail[EventRecorded]
+
+    @property
+    def scope(self) -> str | None:
+        """Whose eyes answers are for: None for those who see all, else the principal's id."""
+        return None if self.principal.sees_all else self.principal.id
 
     def owns(self, user_id: str) -> bool:
         """Return whether a user's id is the principal's own, however it is stored."""
@@ -66,6 +81,11 @@ class Context:
         if asked is None or not self.principal.sees_all:
             return self.principal.id, False
         return asked, is_pseudonym(asked.removeprefix(ANONYMOUS_PREFIX))
+
+    def stored_user(self, asked: str | None) -> str:
+        """Return the stored id of whom a question is about; see `user`."""
+        user, stored = self.user(asked)
+        return user if stored else self.source.stored_user_id(user)
 
     def range(self, asked: RangeInput | None) -> DateRange:
         """Return the days asked about.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from graphql import GraphQLError, OperationDefinitionNode, OperationType, parse, validate
+from graphql import GraphQLError, OperationDefinitionNode, parse, validate
 from graphql.language import DocumentNode
 
 from .errors import RefusedError
@@ -41,7 +41,7 @@ class Prepared:
         """Return the operation to run: the one of that name, or the only one.
 
         Raises:
-            RefusedError: there is none, there are several, or it is a subscription.
+            RefusedError: there is none, or there are several.
         """
         found = [
             definition
@@ -56,10 +56,6 @@ class Prepared:
         if len(found) > 1:
             raise RefusedError(
                 "BAD_REQUEST", "The text has several operations: give operationName."
-            )
-        if found[0].operation is OperationType.SUBSCRIPTION:
-            raise RefusedError(
-                "BAD_REQUEST", "Only queries and mutations are answered: ask one of these."
             )
         return found[0]
 

@@ -15,7 +15,7 @@ from .filters import EventFilterInput
 from .ranges import RangeArgument, range_as_given
 from .types import Conversation, EventConnection
 
-__all__ = ["conversation", "events"]
+__all__ = ["asked_filter", "conversation", "events"]
 
 Info = strawberry.Info[Context, None]
 
@@ -52,24 +52,34 @@ async def events(
     context = info.context
     asked = filter or EventFilterInput()
     cursors = context.cursors.of_list("events", [asked, range_as_given(range)], context.principal)
-    user, stored = None, False
-    if asked.user_id is not None or not context.principal.sees_all:
-        user, stored = context.user(asked.user_id)
     page = await context.questions.events(
-        EventFilter(
-            event_type=asked.event_type,
-            user_id=user,
-            conversation_id=asked.conversation_id,
-            command=asked.command,
-            error_type=asked.error_type,
-            fingerprint=asked.fingerprint,
-        ),
+        asked_filter(context, asked),
         context.range(range),
         first=first,
         after=cursors.place(after, EventPosition),
-        stored=stored,
+        stored=True,
     )
     return EventConnection.of(page, cursors, after)
+
+
+def asked_filter(context: Context, asked: EventFilterInput | None) -> EventFilter:
+    """Return which events a client asks about; only their own, unless they are an admin.
+
+    Raises:
+        QuestionError: the user's id is empty.
+    """
+    asked = asked or EventFilterInput()
+    user = None
+    if asked.user_id is not None or not context.principal.sees_all:
+        user = context.stored_user(asked.user_id)
+    return EventFilter(
+        event_type=asked.event_type,
+        user_id=user,
+        conversation_id=asked.conversation_id,
+        command=asked.command,
+        error_type=asked.error_type,
+        fingerprint=asked.fingerprint,
+    )
 
 
 async def conversation(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from graphql import GraphQLError, OperationType
@@ -14,17 +16,20 @@ from .allow_list import AllowList
 from .cache import AnswerCache
 from .context import Context
 from .cursors import Cursors
-from .documents import prepare
 from .errors import RefusedError
 from .failures import describe_errors, mask
-from .limits import Limits, Pricing
-from .prices import PRICES
+from .limits import Limits
+from .operations import Checked, OperationError, Operations
 from .questions import CachedQuestions
 from .requests import GraphQLRequest
 from .responses import Freshness, Outcome, ResponseCache, ResponseKey
 from .rows import Rows
-from .schema import build_schema, core_schema
+from .schema import build_schema
 from .source import Source
+from .streams import Streams
+from .tail import EventTail
+from .types import EventRecorded
+from .updates import Updates
 
 __all__ = ["Executor"]
 
@@ -37,6 +42,7 @@ class Executor:
         limits: what an operation may cost.
         time_limit: how long it may take, in seconds; a read that is abandoned ends in its thread.
         cursors: signs places in lists.
+        answers: holds answers; None: one of its own.
         operations: the only ones that others than admins may run; None: any.
         open_introspection: whether others than admins may ask for the schema.
     """
@@ -48,20 +54,24 @@ class Executor:
         limits: Limits,
         time_limit: float,
         cursors: Cursors | None = None,
+        answers: AnswerCache | None = None,
         operations: AllowList | None = None,
         open_introspection: bool = False,
     ) -> None:
         self._source = source
-        self._operations = operations
-        self._open_introspection = open_introspection
+        self._operations = Operations(
+            source.clock, limits=limits, allowed=operations, open_introspection=open_introspection
+        )
         self._cursors = cursors or Cursors()
-        self._limits = limits
         self._time_limit = time_limit
-        self._cache = AnswerCache(source.clock)
+        self._cache = answers or AnswerCache(source.clock)
         self._responses = ResponseCache(source.clock)
         self._schema = build_schema()
         # Never strict: what fails here is told to the client, by a reference.
         self._guard = Guard()
+        self._updates = Updates()
+        self._tail = EventTail(source.service, source.clock, self._guard, EventRecorded.of)
+        self._streams = Streams(self._guard, time_limit)
 
     async def run(
         self, request: GraphQLRequest, principal: Principal, *, may_change: bool = False
@@ -77,18 +87,38 @@ class Executor:
         held = self._responses.held(key)
         if held is not None:
             return held
-        if self._is_query(request):
+        if self._operations.kind(request) is OperationType.QUERY:
             return await self._responses.get(
                 key, lambda freshness: self._attempt(request, principal, freshness)
             )
         return await self._attempt(request, principal, Freshness(), may_change=may_change)
 
-    def _is_query(self, request: GraphQLRequest) -> bool:
+    def follows(self, request: GraphQLRequest) -> bool:
+        """Return whether an operation is a subscription, for `follow`; else it is for `run`."""
+        return self._operations.kind(request) is OperationType.SUBSCRIPTION
+
+    async def follow(
+        self, request: GraphQLRequest, principal: Principal
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield the responses to a subscription until it is closed, which is up to the caller.
+
+        One that has not been run ends it, and says why.
+        """
         try:
-            operation = prepare(request.query, self._limits).operation(request.operation_name)
-        except GraphQLError:
-            return False
-        return operation.operation is OperationType.QUERY
+            checked = self._operations.check(request, principal, {OperationType.SUBSCRIPTION})
+        except OperationError as exc:
+            yield _refused(exc.errors, exc.status, suggest=principal.sees_all)
+            return
+        except GraphQLError as exc:
+            yield _refused([exc], 400, suggest=principal.sees_all)
+            return
+
+        def context() -> Context:
+            return self._context(principal, checked, Freshness())
+
+        async with aclosing(self._streams.run(checked, request, context)) as responses:
+            async for response in responses:
+                yield response
 
     async def _attempt(
         self,
@@ -105,9 +135,11 @@ class Executor:
                 async with asyncio.timeout(self._time_limit):
                     return await self._run(request, principal, freshness, may_change=may_change)
             except TimeoutError:
-                return _refused(self._out_of_time(may_change), 503, suggest=suggest)
+                return _refused([self._out_of_time(may_change)], 503, suggest=suggest)
+            except OperationError as exc:
+                return _refused(exc.errors, exc.status, suggest=suggest)
             except GraphQLError as exc:
-                return _refused(exc, 400, suggest=suggest)
+                return _refused([exc], 400, suggest=suggest)
         error = attempt.error or RuntimeError()
         return Outcome.of({"errors": [mask(error)]}, 500)
 
@@ -119,53 +151,15 @@ class Executor:
         *,
         may_change: bool,
     ) -> Outcome:
-        prepared = prepare(request.query, self._limits)
-        suggest = principal.sees_all
-        if not self._may_run(request, principal):
-            return _refused(
-                RefusedError("FORBIDDEN", "Only an admin may run operations that are not listed."),
-                403,
-                suggest=suggest,
-            )
-        if prepared.errors:
-            errors = describe_errors(prepared.errors, suggest=suggest)
-            return Outcome.of({"errors": errors}, 400)
-        operation = prepared.operation(request.operation_name)
-        if operation.operation is OperationType.MUTATION and not may_change:
-            return _refused(
-                RefusedError("METHOD_NOT_ALLOWED", "Mutations are taken by POST only: send it so."),
-                405,
-                suggest=suggest,
-            )
-        if prepared.introspects and not (principal.sees_all or self._open_introspection):
-            return _refused(
-                RefusedError(
-                    "FORBIDDEN", "Only an admin may introspect; the schema is documented."
-                ),
-                403,
-                suggest=suggest,
-            )
-        variables = request.variables or {}
-        pricing = Pricing(core_schema(), PRICES, prepared.document, self._source.clock.now_ms())
-        pricing.check(operation, variables, self._limits)
-        questions = CachedQuestions(
-            self._source.service, self._cache, self._source.clock, principal, freshness
-        )
+        kinds = {OperationType.QUERY, *([OperationType.MUTATION] if may_change else [])}
+        checked = self._operations.check(request, principal, kinds)
         result = await self._schema.execute(
             request.query,
-            variable_values=variables,
+            variable_values=request.variables or {},
             operation_name=request.operation_name,
-            context_value=Context(
-                principal=principal,
-                questions=questions,
-                rows=Rows(questions),
-                responses=self._responses,
-                cursors=self._cursors,
-                source=self._source,
-                document=prepared.document,
-            ),
+            context_value=self._context(principal, checked, freshness),
         )
-        errors = describe_errors(result.errors or (), suggest=suggest)
+        errors = describe_errors(result.errors or (), suggest=principal.sees_all)
         if result.data is None and all(error.path is None for error in result.errors or ()):
             # A variable's value was refused: nothing was run.
             return Outcome.of({"errors": errors}, 400)
@@ -174,11 +168,20 @@ class Executor:
             payload["errors"] = errors
         return Outcome.of(payload)
 
-    def _may_run(self, request: GraphQLRequest, principal: Principal) -> bool:
-        return (
-            self._operations is None
-            or principal.sees_all
-            or self._operations.allows(request.query, request.operation_name)
+    def _context(self, principal: Principal, checked: Checked, freshness: Freshness) -> Context:
+        questions = CachedQuestions(
+            self._source.service, self._cache, self._source.clock, principal, freshness
+        )
+        return Context(
+            principal=principal,
+            questions=questions,
+            rows=Rows(questions),
+            responses=self._responses,
+            cursors=self._cursors,
+            source=self._source,
+            document=checked.prepared.document,
+            updates=self._updates,
+            tail=self._tail,
         )
 
     def _out_of_time(self, may_change: bool) -> RefusedError:
@@ -191,5 +194,5 @@ class Executor:
         )
 
 
-def _refused(error: GraphQLError, status: int, *, suggest: bool) -> Outcome:
-    return Outcome.of({"errors": describe_errors([error], suggest=suggest)}, status)
+def _refused(errors: Iterable[GraphQLError], status: int, *, suggest: bool) -> Outcome:
+    return Outcome.of({"errors": describe_errors(errors, suggest=suggest)}, status)

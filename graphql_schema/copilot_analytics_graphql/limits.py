@@ -280,6 +280,7 @@ class Pricing:
         self, schema: GraphQLSchema, prices: Prices, document: DocumentNode, now_ms: int
     ) -> None:
         self._schema = schema
+        self._roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
         self._prices = prices
         self._fragments = _fragments(document)
         self._now_ms = now_ms
@@ -350,7 +351,7 @@ class Pricing:
             # Entries cost something also where they are no objects.
             inside = _times(size, inside or {_ONCE: 1})
         price = _sum([{_ONCE: self._prices.fields.get(place, 1)}, inside])
-        if parent not in (self._schema.query_type, self._schema.mutation_type):
+        if parent not in self._roots:
             return price
         return {_ONCE: self._prices.question + self._asked(node, price)}
 

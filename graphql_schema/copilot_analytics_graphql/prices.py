@@ -63,6 +63,7 @@ PRICES = Prices(
     question=50,
     rows={
         "dashboard": _top,
+        "dashboardUpdated": _top,
         "popularCommands": _first,
         "errorPatterns": _first,
         "intents": _first,
@@ -73,6 +74,7 @@ PRICES = Prices(
     },
     periods={
         "dashboard": _days,
+        "dashboardUpdated": _days,
         "commandStats": _days,
         "popularCommands": _days,
         "errorPatterns": _days,

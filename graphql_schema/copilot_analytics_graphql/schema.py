@@ -15,6 +15,7 @@ from .mutation import Mutation
 from .permissions import require_rules
 from .query import Query
 from .scalars import SCALARS
+from .subscription import Subscription
 
 __all__ = ["build_schema", "core_schema"]
 
@@ -47,9 +48,11 @@ def build_schema() -> strawberry.Schema:
     """
     require_rules(Query)
     require_rules(Mutation)
+    require_rules(Subscription)
     return _Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
         extensions=[_DocumentFromContext],
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from copilot_analytics import queries, rankings, traffic
 from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
+from copilot_analytics.events import AnalyticsEvent
 from copilot_analytics.periods import DateRange
 from copilot_analytics.queries import (
     ExportFormat,
@@ -16,7 +17,7 @@ from copilot_analytics.queries import (
     SeriesGroup,
 )
 from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
-from copilot_analytics.stores.base import Erasure
+from copilot_analytics.stores.base import Erasure, EventSelection
 from copilot_analytics.typing import Clock
 
 __all__ = ["Service", "Source"]
@@ -158,6 +159,16 @@ class Service(Protocol):
         stored: bool = False,
     ) -> EventPage:
         """Return what happened in a user's conversation, oldest first."""
+        ...
+
+    def listen(self, listener: Callable[[Sequence[AnalyticsEvent]], None]) -> Callable[[], None]:
+        """Have somebody told of what this process records; return what ends that."""
+        ...
+
+    async def newest_events(
+        self, selection: EventSelection, *, limit: int
+    ) -> Sequence[AnalyticsEvent]:
+        """Return the newest events of a selection, oldest of them first."""
         ...
 
     async def erase_user(self, user_id: str) -> Erasure:

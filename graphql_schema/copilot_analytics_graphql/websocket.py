@@ -1,4 +1,4 @@
-"""GraphQL over WebSocket: the protocol `graphql-transport-ws`, queries so far.
+"""GraphQL over WebSocket: the protocol `graphql-transport-ws`, queries and subscriptions.
 
 Close codes, as the protocol has them: 4400 a malformed message, 4401 a query before the
 acknowledgment, 4403 nobody whom the application knows, or no longer, 4406 no subprotocol of ours,
@@ -9,6 +9,7 @@ acknowledgment, 4403 nobody whom the application knows, or no longer, 4406 no su
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -22,7 +23,8 @@ from .failures import describe_errors
 from .headers import headers_of
 from .origins import Origins
 from .rates import Slots, TooOftenError, client_address
-from .requests import request_of
+from .requests import GraphQLRequest, request_of
+from .responses import Outcome
 
 __all__ = ["SUBPROTOCOL", "WebSocketEndpoint"]
 
@@ -275,19 +277,34 @@ class _Conversation:
             except RefusedError as exc:
                 await self._error(id, exc)
                 return
-            outcome = await self._endpoint.executor.run(request, principal)
-            if outcome.ran:
-                payload = msgspec.Raw(outcome.body)
-                await self._send({"type": "next", "id": id, "payload": payload})
-                await self._send({"type": "complete", "id": id})
-            else:
-                await self._send({"type": "error", "id": id, "payload": outcome.errors})
+            await self._answer(id, request, principal)
         except _Closed:
             # The reader hears of it by itself.
             return
         finally:
             if self._operations.get(id) is asyncio.current_task():
                 del self._operations[id]
+
+    async def _answer(self, id: str, request: GraphQLRequest, principal: Principal) -> None:
+        executor = self._endpoint.executor
+        if not executor.follows(request):
+            outcome = await executor.run(request, principal)
+            if await self._tell(id, outcome):
+                await self._send({"type": "complete", "id": id})
+            return
+        async with aclosing(executor.follow(request, principal)) as outcomes:
+            async for outcome in outcomes:
+                if not await self._tell(id, outcome):
+                    break
+
+    async def _tell(self, id: str, outcome: Outcome) -> bool:
+        """Send what an operation came to; return whether more may follow."""
+        if outcome.ran:
+            payload = msgspec.Raw(outcome.body)
+            await self._send({"type": "next", "id": id, "payload": payload})
+        else:
+            await self._send({"type": "error", "id": id, "payload": outcome.errors})
+        return outcome.ran
 
     async def _error(self, id: str, error: RefusedError) -> None:
         await self._send(

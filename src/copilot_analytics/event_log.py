@@ -52,6 +52,14 @@ class EventFilter:
     error_type: str | None = None
     fingerprint: str | None = None
 
+    def means(self, event: AnalyticsEvent) -> bool:
+        """Say whether any event is meant."""
+        return (
+            self.event_type in (None, event.event_type)
+            and self.user_id in (None, event.user_id)
+            and self.matches(event)
+        )
+
     def matches(self, event: AnalyticsEvent) -> bool:
         """Say whether an event that a store selected by type and user is meant."""
         metadata = event.metadata

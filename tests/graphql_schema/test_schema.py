@@ -149,7 +149,12 @@ def test_every_question_has_an_operation() -> None:
     schema = committed()
     assert schema.query_type is not None
     assert schema.mutation_type is not None
-    assert asked == {*schema.query_type.fields, *schema.mutation_type.fields}
+    assert schema.subscription_type is not None
+    assert asked == {
+        *schema.query_type.fields,
+        *schema.mutation_type.fields,
+        *schema.subscription_type.fields,
+    }
 
 
 def test_standard_introspection_is_within_the_limits() -> None:

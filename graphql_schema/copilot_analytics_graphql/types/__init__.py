@@ -8,6 +8,7 @@ from .dashboard import Dashboard
 from .events import Conversation, Erasure, EventConnection
 from .export import Export
 from .intents import Intent
+from .live import EventRecorded
 from .pages import Connection
 from .patterns import ErrorPattern
 from .recorder import RecorderHealth
@@ -23,6 +24,7 @@ __all__ = [
     "Erasure",
     "ErrorPattern",
     "EventConnection",
+    "EventRecorded",
     "Export",
     "Intent",
     "PopularCommand",
