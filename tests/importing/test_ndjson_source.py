@@ -234,6 +234,20 @@ def test_an_import_goes_on_where_it_was(tmp_path: Path) -> None:
     assert_same(_original(events), store)
 
 
+def test_what_others_wrote_since_it_was_interrupted_is_left_alone(tmp_path: Path) -> None:
+    """Also then nothing is counted twice."""
+    events = recorded(150)
+    source = written(tmp_path / "events", events)
+    state = tmp_path / "state.db"
+    store = _Failing(clock=FakeClock(NOW_MS))
+    with pytest.raises(OSError, match="gone"):
+        imported(source, store, state, batch_size=40)
+    imported(written(tmp_path / "late", events[120:]), store, None)
+    report = imported(source, store, state)
+    assert (report.held, report.written) == (30, 120)
+    assert_same(_original(events), store)
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, store: SQLiteStore) -> None:
     """It tells what would be written."""
     source = written(tmp_path / "events", recorded(60))

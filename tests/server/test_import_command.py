@@ -140,7 +140,7 @@ def test_ctrl_c_leaves_what_can_be_gone_on_with(run: Run, start: Start, tmp_path
     output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 130
-    assert "Run the same command again" in output
+    assert "Run the same command again to go on" in output
     assert "Traceback" not in output
     assert 0 < _stored(database) < 60_000
     assert "60,000 read, 60,000 written" in run("import", "events").stdout

@@ -84,7 +84,7 @@ class Importer:
             )
         if stage.get("phase") == _STAGED:
             self._check_unchanged(as_begun=as_begun)
-            report = self._kept_report()
+            report = self._resumed()
         else:
             report = self._staged()
         if not report.finished and not dry:
@@ -159,9 +159,17 @@ class Importer:
                 )
         return same
 
-    def _kept_report(self) -> ImportReport:
-        report = ImportReport.from_state(self._stage.get("report"))
-        report.written = self._count_written(report)
+    def _resumed(self) -> ImportReport:
+        """Return the report of what was begun; others may have written some of it since."""
+        stage = self._stage
+        report = ImportReport.from_state(stage.get("report"))
+        held = self._leave_out_held(stage.get("writer"))
+        if held:
+            report.held += held
+            report.events -= held
+            stage.note(report=report.as_state())
+        left = stage.count(stage.get("confirmed"))
+        report.written = report.events + report.supplements - left
         return report
 
     def _leave_out_held(self, writer: str) -> int:
@@ -208,10 +216,6 @@ class Importer:
         mine = {"digest": stage.get("digest"), "days": _dates(self._days)}
         stage.note(phase=_DONE, finished=[*(stage.get("finished") or ()), mine])
         stage.clear()
-
-    def _count_written(self, report: ImportReport) -> int:
-        left = self._stage.count(self._stage.get("confirmed"))
-        return report.events + report.supplements - left
 
 
 def _ignore(_step: str, _done: int, _total: int | None) -> None:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from ..config import AnalyticsConfig
+from ..errors import StoreUnavailableError
 from ..importing import (
     Importer,
     ImportRefusedError,
@@ -111,11 +112,11 @@ def import_source(
         importer = Importer(opened, destination, stage, days=days, progress=progress)
         try:
             report = importer.run(dry=dry_run, as_begun=as_begun)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, StoreUnavailableError):
             if path is not None:
                 typer.echo(
-                    "Interrupted: nothing is lost or counted twice. Run the same command again to "
-                    "go on.",
+                    "The import has stopped: nothing is lost or counted twice. Run the same "
+                    "command again to go on.",
                     err=True,
                 )
             raise
