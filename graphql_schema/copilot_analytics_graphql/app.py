@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Required, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from copilot_analytics.typing import SCOPE_KEY, ASGIApp, Receive, Scope, Send
 
-from .access import Authenticate, Gatekeeper
+from .access import Authenticate
 from .allow_list import AllowList
 from .cursors import Cursors
 from .execution import Executor
 from .http import HTTPEndpoint
 from .limits import Limits
-from .origins import Origins
 from .rates import RateLimit
+from .rest import shared_rest_routes
+from .shared import AccessOptions, Shared
 from .source import Source
 from .websocket import WebSocketEndpoint
 
-__all__ = ["create_graphql_app", "graphql_routes"]
+__all__ = ["analytics_routes", "create_graphql_app", "graphql_routes"]
 
 MAX_REQUEST_BYTES = 64 * 1024
 """The dashboard's own operation has 3 KB."""
 
-
 _RATE_LIMIT = RateLimit()
+
+_TIME_LIMIT_SECONDS = 10.0
 
 
 class _Endpoint:
@@ -56,7 +58,7 @@ def create_graphql_app(
     operations: AllowList | None = None,
     open_introspection: bool = False,
     limits: Limits | None = None,
-    time_limit: float = 10.0,
+    time_limit: float = _TIME_LIMIT_SECONDS,
     cursor_key: str | None = None,
 ) -> ASGIApp:
     """Return the endpoint as an ASGI application that answers on any path.
@@ -83,34 +85,49 @@ def create_graphql_app(
         ConfigurationError: `authenticate` is no authenticator, an origin is none, or `cursor_key`
             is too short.
     """
-    gatekeeper = Gatekeeper(authenticate, analytics.clock, rate_limit)
-    origins = Origins(allowed_origins, credentials=allow_credentials)
-    executor = Executor(
-        analytics,
-        limits=limits or Limits(),
-        time_limit=time_limit,
-        cursors=Cursors(cursor_key),
+    options = _Options(
+        authenticate=authenticate,
+        allowed_origins=allowed_origins,
+        allow_credentials=allow_credentials,
+        rate_limit=rate_limit,
         operations=operations,
         open_introspection=open_introspection,
+        limits=limits,
+        time_limit=time_limit,
+        cursor_key=cursor_key,
     )
-    return _Endpoint(
-        HTTPEndpoint(executor, gatekeeper, max_body=MAX_REQUEST_BYTES, origins=origins),
-        WebSocketEndpoint(executor, gatekeeper, max_message=MAX_REQUEST_BYTES, origins=origins),
-    )
+    return _graphql_app(Shared.of(analytics, options), options)
 
 
-class _Options(TypedDict, total=False):
-    """What `create_graphql_app` takes, for those that hand it on."""
+class _GraphQLOptions(TypedDict, total=False):
+    """What GraphQL takes besides, for those that hand it on."""
 
-    authenticate: Required[Authenticate]
-    allowed_origins: Collection[str]
-    allow_credentials: bool
-    rate_limit: RateLimit | None
     operations: AllowList | None
     open_introspection: bool
     limits: Limits | None
     time_limit: float
     cursor_key: str | None
+
+
+class _Options(AccessOptions, _GraphQLOptions, total=False):
+    """What `create_graphql_app` takes, likewise."""
+
+
+def _graphql_app(shared: Shared, options: _GraphQLOptions) -> ASGIApp:
+    executor = Executor(
+        shared.source,
+        limits=options.get("limits") or Limits(),
+        time_limit=options.get("time_limit", _TIME_LIMIT_SECONDS),
+        cursors=Cursors(options.get("cursor_key")),
+        answers=shared.answers,
+        operations=options.get("operations"),
+        open_introspection=options.get("open_introspection", False),
+    )
+    gatekeeper, origins = shared.gatekeeper, shared.origins
+    return _Endpoint(
+        HTTPEndpoint(executor, gatekeeper, max_body=MAX_REQUEST_BYTES, origins=origins),
+        WebSocketEndpoint(executor, gatekeeper, max_message=MAX_REQUEST_BYTES, origins=origins),
+    )
 
 
 def graphql_routes(
@@ -132,3 +149,35 @@ def graphql_routes(
     """
     app = create_graphql_app(analytics, **options)
     return [Route(path, app), WebSocketRoute(path, app)]
+
+
+def analytics_routes(
+    analytics: Source,
+    *,
+    path: str = "/graphql",
+    prefix: str = "/analytics",
+    **options: Unpack[_Options],
+) -> list[BaseRoute]:
+    """Return the routes of both endpoints: GraphQL at `path`, REST below `prefix`.
+
+    They hold their answers in one cache and count what a principal asks together, which
+    `graphql_routes` and `rest_routes` side by side do not.
+
+    Args:
+        analytics: answers; not owned.
+        path: where GraphQL is.
+        prefix: where REST is, see `rest_routes`.
+        options: see `create_graphql_app`; `authenticate` is required.
+
+    Raises:
+        ConfigurationError: an option cannot be used, see `create_graphql_app`.
+    """
+    shared = Shared.of(analytics, options)
+    app = _graphql_app(shared, options)
+    return [
+        Route(path, app),
+        WebSocketRoute(path, app),
+        *shared_rest_routes(
+            shared, prefix=prefix, time_limit=options.get("time_limit", _TIME_LIMIT_SECONDS)
+        ),
+    ]

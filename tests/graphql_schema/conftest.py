@@ -23,7 +23,7 @@ from copilot_analytics import Analytics
 from copilot_analytics.config import AnalyticsConfig
 from copilot_analytics.periods import DAY_MS
 from copilot_analytics.testing import FakeClock
-from copilot_analytics_graphql import Authenticate, Credentials, Principal, graphql_routes
+from copilot_analytics_graphql import Authenticate, Credentials, Principal, analytics_routes
 
 NOW_MS = 1_750_000_000_000  # 2025-06-15T15:06:40Z
 ADMIN, ADA, BOB = ("admin-" + "a" * 32, "user-ada-" + "a" * 32, "user-bob-" + "b" * 32)
@@ -52,6 +52,7 @@ class Endpoint:
         self.host = host
         self.client = client
         self.url = f"http://{host}/graphql"
+        self.rest_url = f"http://{host}/analytics"
         self.socket_url = f"ws://{host}/graphql"
         self.analytics = analytics
         self.clock = clock
@@ -64,6 +65,14 @@ class Endpoint:
         headers = {**({} if token is None else self.bearer(token)), **options.pop("headers", {})}
         method, url = options.pop("method", "POST"), options.pop("url", self.url)
         return await self.client.request(method, url, headers=headers, **options)
+
+    async def get(
+        self, path: str, *, token: str | None = ADMIN, method: str = "GET", **headers: str
+    ) -> httpx.Response:
+        """Ask the REST API; headers are given with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        bearer = {} if token is None else self.bearer(token)
+        return await self.client.request(method, self.rest_url + path, headers={**bearer, **named})
 
     async def close_code(self, *messages: object, token: str | None = ADMIN) -> int | None:
         """Send messages over a socket until it is closed; return the code."""
@@ -152,7 +161,7 @@ async def _endpoint(
     if events:
         record_a_story(analytics)
         assert await analytics.flush()
-    app = wrap(graphql_routes(analytics, authenticate=authenticate, **options))
+    app = wrap(analytics_routes(analytics, authenticate=authenticate, **options))
     try:
         client = httpx.AsyncClient(trust_env=False, timeout=30, verify=False)
         async with _serve(app, ws) as host, client:

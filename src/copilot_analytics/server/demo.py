@@ -184,6 +184,7 @@ def _socket_url(endpoint: str) -> str:
 def _print_addresses(console: Console, endpoint: str, token: str, store: str) -> None:
     for name, value in (
         ("GraphQL", f"{endpoint}/graphql"),
+        ("REST", f"{endpoint}/analytics"),
         ("Copilot", _socket_url(endpoint)),
         ("Token", token),
         ("Store", store),

@@ -1,4 +1,4 @@
-"""The demo's server: the sample copilot at `/ws` with the plugin's two lines, GraphQL beside it."""
+"""The demo's server: the sample copilot at `/ws` with the plugin's two lines, and its answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from copilot_analytics_graphql import Authenticate, graphql_routes
+from copilot_analytics_graphql import Authenticate, analytics_routes
 from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 from ..analytics import Analytics
@@ -28,7 +28,7 @@ def demo_app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
         routes=[
             WebSocketRoute("/ws", _copilot),
             Route("/", _home),
-            *graphql_routes(analytics, authenticate=authenticate, path="/graphql"),
+            *analytics_routes(analytics, authenticate=authenticate),
         ]
     )
     app.add_middleware(AnalyticsMiddleware, analytics=analytics)

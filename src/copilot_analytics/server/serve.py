@@ -1,4 +1,4 @@
-"""`copilot-analytics serve`: the GraphQL endpoint over a store, without a copilot."""
+"""`copilot-analytics serve`: the GraphQL endpoint and the REST API over a store, no copilot."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.applications import Starlette
 from copilot_analytics_graphql import (
     Authenticate,
     TokenFile,
+    analytics_routes,
     any_of,
-    graphql_routes,
     static_token,
 )
 
@@ -46,7 +46,7 @@ def chosen_token(given: str | None) -> tuple[str, bool]:
 
 
 def _app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
-    return Starlette(routes=graphql_routes(analytics, authenticate=authenticate, path="/graphql"))
+    return Starlette(routes=analytics_routes(analytics, authenticate=authenticate))
 
 
 def _authenticator(token: str | None, tokens: Path | None) -> tuple[Authenticate, str | None]:
@@ -89,6 +89,7 @@ async def serve(
         if not server.done():
             console = Console(highlight=False, soft_wrap=True)
             console.print(f"GraphQL  {base_url(listener)}/graphql")
+            console.print(f"REST     {base_url(listener)}/analytics")
             console.print(f"Store    {analytics.store.url}", markup=False)
             if tokens is not None:
                 console.print(f"Tokens   {tokens}", markup=False)
