@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,9 @@ from copilot_analytics.store_samples import (
     numbered,
     sample_events,
 )
-from copilot_analytics.stores import MemoryStore, SQLiteStore, Store
+from copilot_analytics.stores import Correction, MemoryStore, SQLiteStore, Store
 from copilot_analytics.testing import FakeClock
-from copilot_analytics.verification import Difference, verify
+from copilot_analytics.verification import Difference, rebuild, verify
 
 DAY, DAY_NUMBER = "2025-11-24", 20_416
 EVENTS = sample_events(400)
@@ -246,3 +246,70 @@ def test_lost_users_are_found_also_beside_those_who_were_erased(store: Store, pa
     )
     (found,) = verify(store, DAYS).differences
     assert (found.key.dimension, found.counter, found.stored) == ("all", "distinct", 3)
+
+
+def test_rebuild_tells_what_it_corrected(path: Path, store: Store) -> None:
+    tamper(
+        path,
+        "UPDATE rollups SET n1 = n1 + 1 WHERE kind = 2 AND dimension = 'search' AND period = ?",
+        DAY_NUMBER,
+    )
+    seen: list[dt.date] = []
+
+    report = rebuild(store, DAYS, now_ms=NOW_MS, event_retention_days=90, progress=seen.append)
+
+    assert [day.isoformat() for day in seen] == list(DAYS.each_day())
+    assert list(report.lines()) == [
+        f"{DAY} command search: corrected",
+        "2025-11-22..2025-11-25: 4 days recounted, 1 rollup corrected, 0 differences left",
+    ]
+    assert not verify(store, DAYS).differences
+
+
+def test_rebuild_never_lowers_the_oldest_day_that_has_events(path: Path, store: Store) -> None:
+    """Its events may have been deleted in part, as those of the day before it were."""
+    oldest = (DAY_NUMBER - 2) * DAY_MS
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("DELETE FROM events WHERE timestamp < ?", (oldest + DAY_MS * 3 // 2,))
+        connection.execute(
+            "UPDATE rollups SET n1 = 0 WHERE kind = 1 AND period = ?", (DAY_NUMBER - 1,)
+        )
+    connection.close()
+    days = DateRange(DAYS.start + dt.timedelta(days=1), DAYS.end)
+
+    report = rebuild(store, days, now_ms=NOW_MS, event_retention_days=90)
+
+    assert report.corrected == []
+    assert {reason for _, reason in report.left} == {"events of its day may have been deleted"}
+    assert any("left alone, events of its day" in line for line in report.lines())
+
+
+def test_rebuild_gives_up_on_what_is_written_to_all_the_time(store: Store, path: Path) -> None:
+    class Busy(SQLiteStore):
+        """Somebody else writes between each recount and its correction."""
+
+        def correct(self, corrections: Sequence[Correction]) -> Sequence[RollupKey]:
+            tamper(
+                path,
+                "UPDATE rollups SET n2 = n2 + 1 WHERE kind = 2 AND dimension = 'search' "
+                "AND period = ?",
+                DAY_NUMBER,
+            )
+            return super().correct(corrections)
+
+    tamper(
+        path,
+        "UPDATE rollups SET n1 = n1 + 1 WHERE kind = 2 AND dimension = 'search' AND period = ?",
+        DAY_NUMBER,
+    )
+    with Busy(path, clock=FakeClock(NOW_MS)) as busy:
+        report = rebuild(busy, DAYS, now_ms=NOW_MS, event_retention_days=90)
+
+    assert report.corrected == []
+    assert {reason for _, reason in report.left} == {"it is being written to"}
+
+
+def test_rebuild_leaves_other_stores_alone() -> None:
+    with pytest.raises(StoreError, match="cannot be corrected in place"):
+        Store.correct(MemoryStore(), ())

@@ -22,10 +22,12 @@ class Contract(ABC):
         shared: whether two stores made for one place hold the same.
         atomic: whether a write is there as a whole or not at all, also for who reads meanwhile; a
             `remote` store need not be.
+        corrects: whether it can correct rollups by a recount; it need not be able to.
     """
 
     shared = True
     atomic = True
+    corrects = True
 
     @abstractmethod
     def make_store(self, place: Path, clock: Clock) -> Store:

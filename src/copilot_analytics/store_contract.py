@@ -15,6 +15,7 @@ import threading
 from itertools import pairwise
 from pathlib import Path
 
+from ._correction_contract import CorrectionContract
 from ._event_contract import EventContract
 from ._supplement_contract import SupplementContract
 from .aggregation import MAX_PATTERN_USERS, aggregate
@@ -43,7 +44,7 @@ _TODAY = DAYS.end
 _EMPTY = DateRange(dt.date(2024, 2, 28), dt.date(2024, 3, 1))
 
 
-class StoreContract(EventContract, SupplementContract):
+class StoreContract(CorrectionContract, EventContract, SupplementContract):
     """What every store must do; see `Contract` for how it is told which."""
 
     def test_answers_are_those_of_the_events(self, tmp_path: Path) -> None:

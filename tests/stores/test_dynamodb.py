@@ -18,6 +18,7 @@ from .dynamodb_engines import Engine
 
 class TestDynamoDBStore(StoreContract):
     atomic = False
+    corrects = False
 
     @pytest.fixture(autouse=True)
     def _table(self, engine: Engine) -> None:  # pyright: ignore[reportUnusedFunction]

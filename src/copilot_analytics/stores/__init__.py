@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..errors import ConfigurationError
 from ..typing import Clock
-from .base import Erasure, EventSelection, Snapshot, Store
+from .base import Correction, Erasure, EventSelection, Snapshot, Store
 from .memory import MemoryStore
 from .sqlite import SQLiteStore
 
 __all__ = [
+    "Correction",
     "Erasure",
     "EventSelection",
     "MemoryStore",

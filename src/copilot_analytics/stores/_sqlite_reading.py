@@ -18,6 +18,7 @@ from .base import EventSelection
 
 __all__ = [
     "DETAILS_OF",
+    "ROW",
     "SERIES",
     "TOTALS",
     "USERS_OF",
@@ -128,6 +129,13 @@ _DAY = {
     "WHERE rollups.kind = :kind AND rollups.period BETWEEN :first AND :last"
     for kind in RollupKind
 }
+
+ROW = {
+    kind: f"SELECT counters, {_columns(kind)} FROM rollups {_WITH_DETAIL} "
+    "WHERE rollups.kind = ? AND rollups.period = ? AND rollups.dimension = ?"
+    for kind in RollupKind
+}
+"""One rollup, by its key in the tables: its details, then what `rollup_of` takes."""
 
 
 def rows_of(

@@ -17,7 +17,19 @@ from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
 from ._sqlite_insert import Insert, Row
 from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
 
-__all__ = ["DETAILS", "USERS", "KnownUsers", "note_unbacked", "raise_generations", "write_batch"]
+__all__ = [
+    "DETAILS",
+    "USERS",
+    "Key",
+    "KnownUsers",
+    "add_rollups",
+    "key_of",
+    "merge_sketches",
+    "note_unbacked",
+    "raise_generations",
+    "stored_users",
+    "write_batch",
+]
 
 DETAILS = msgspec.msgpack.Decoder(dict[str, int])
 """Reads `details.counters`."""
@@ -40,7 +52,7 @@ _PATTERNS = Insert(
 )
 _GENERATIONS = Insert("generations", 2, "ON CONFLICT (day) DO UPDATE SET n = n + 1")
 
-_Key = tuple[int, int, str]
+Key = tuple[int, int, str]
 """The code of a kind, a period's number and a dimension: the primary key of most tables."""
 
 
@@ -68,15 +80,15 @@ class KnownUsers:
 
     def clear(self) -> None:
         """Forget everything; after the file has changed in another way than by adding."""
-        self._known: dict[_Key, set[int]] = {}
+        self._known: dict[Key, set[int]] = {}
         self._count = 0
 
-    def unknown(self, key: _Key, hashes: set[int]) -> set[int]:
+    def unknown(self, key: Key, hashes: set[int]) -> set[int]:
         """Return which of the hashes may not be stored yet."""
         known = self._known.get(key)
         return hashes - known if known else hashes
 
-    def learn(self, stored: Mapping[_Key, set[int]]) -> None:
+    def learn(self, stored: Mapping[Key, set[int]]) -> None:
         """Remember hashes whose transaction is committed."""
         for key, hashes in stored.items():
             self._count += len(hashes)
@@ -88,7 +100,7 @@ class KnownUsers:
 
 def write_batch(
     connection: sqlite3.Connection, batch: Batch, known: KnownUsers, *, now_ms: int
-) -> dict[_Key, set[int]]:
+) -> dict[Key, set[int]]:
     """Add what of the batch its writer has not written yet.
 
     Returns:
@@ -116,10 +128,10 @@ def write_batch(
     _EVENTS.execute(connection, _event_rows(rest, writer))
     connection.execute("UPDATE tallies SET n = n + ? WHERE name = 'events'", (len(rest.events),))
     deltas = rest.deltas
-    _add_rollups(connection, deltas.rollups)
+    add_rollups(connection, deltas.rollups)
     stored = _add_users(connection, deltas.distinct, known)
-    _merge_sketches(connection, deltas.sketches)
-    note_unbacked(connection, map(_key_of, deltas.unbacked))
+    merge_sketches(connection, deltas.sketches)
+    note_unbacked(connection, map(key_of, deltas.unbacked))
     _add_patterns(connection, deltas.patterns)
     raise_generations(connection, map(period_number, deltas.days), now_ms)
     return stored
@@ -165,9 +177,10 @@ _DAYS = {kind: _Kind(code, kind) for kind, code in KIND_CODES.items()}
 _HOURS = _Kind(HOURS, RollupKind.ACTIVITY)
 
 
-def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rollup]) -> None:
+def add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rollup]) -> None:
+    """Add to rollups, those included that there are none of yet."""
     rows: defaultdict[_Kind, list[Row]] = defaultdict(list)
-    details: dict[_Key, dict[str, int]] = {}
+    details: dict[Key, dict[str, int]] = {}
     for key, rollup in rollups.items():
         kind = _HOURS if "T" in key.period else _DAYS[key.kind]
         counters = rollup.counters
@@ -191,7 +204,7 @@ def _add_rollups(connection: sqlite3.Connection, rollups: Mapping[RollupKey, Rol
     _add_details(connection, details)
 
 
-def _add_details(connection: sqlite3.Connection, details: Mapping[_Key, dict[str, int]]) -> None:
+def _add_details(connection: sqlite3.Connection, details: Mapping[Key, dict[str, int]]) -> None:
     rows: list[Row] = []
     for key, counters in details.items():
         stored = connection.execute(
@@ -208,16 +221,16 @@ def _add_details(connection: sqlite3.Connection, details: Mapping[_Key, dict[str
 
 def _add_users(
     connection: sqlite3.Connection, distinct: Mapping[RollupKey, set[int]], known: KnownUsers
-) -> dict[_Key, set[int]]:
+) -> dict[Key, set[int]]:
     stored = {}
     rows: list[Row] = []
     for rollup_key, hashes in distinct.items():
-        key = _key_of(rollup_key)
+        key = key_of(rollup_key)
         new = known.unknown(key, hashes)
         if not new:
             continue
         stored[key] = new
-        users = _stored_users(connection, key)
+        users = stored_users(connection, key)
         if users is None:
             users = Distinct()
         if users.add(new):
@@ -226,24 +239,27 @@ def _add_users(
     return stored
 
 
-def _merge_sketches(connection: sqlite3.Connection, sketches: Mapping[RollupKey, Distinct]) -> None:
+def merge_sketches(connection: sqlite3.Connection, sketches: Mapping[RollupKey, Distinct]) -> None:
+    """Add distinct users, exact or not, to those of rollups."""
     rows: list[Row] = []
     for rollup_key, sketch in sketches.items():
-        key = _key_of(rollup_key)
-        stored = _stored_users(connection, key)
+        key = key_of(rollup_key)
+        stored = stored_users(connection, key)
         users = sketch if stored is None else Distinct.merge((stored, sketch))
         rows.append((*key, users.to_bytes()))
     _DISTINCT_USERS.execute(connection, rows)
 
 
-def _stored_users(connection: sqlite3.Connection, key: _Key) -> Distinct | None:
+def stored_users(connection: sqlite3.Connection, key: Key) -> Distinct | None:
+    """Return the distinct users of a rollup; None where there are none."""
     found = connection.execute(
         "SELECT users FROM distinct_users WHERE kind = ? AND period = ? AND dimension = ?", key
     ).fetchone()
     return None if found is None else Distinct.from_bytes(found[0])
 
 
-def _key_of(key: RollupKey) -> _Key:
+def key_of(key: RollupKey) -> Key:
+    """Return a rollup's key in the tables."""
     code = HOURS if "T" in key.period else KIND_CODES[key.kind]
     return code, period_number(key.period), key.dimension
 
@@ -275,7 +291,7 @@ def _add_patterns(connection: sqlite3.Connection, patterns: Mapping[str, Pattern
     _PATTERNS.execute(connection, rows)
 
 
-def note_unbacked(connection: sqlite3.Connection, keys: Iterable[_Key]) -> None:
+def note_unbacked(connection: sqlite3.Connection, keys: Iterable[Key]) -> None:
     """Note rollups, by their keys in the tables, that count what no event backs."""
     connection.executemany("INSERT OR IGNORE INTO unbacked VALUES (?, ?, ?)", sorted(keys))
 

@@ -19,11 +19,12 @@ from typing import Protocol, Self
 
 from ..batch import Batch
 from ..distinct import Distinct
+from ..errors import StoreError
 from ..events import AnalyticsEvent, EventType
 from ..periods import DateRange
 from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 
-__all__ = ["Erasure", "EventSelection", "Snapshot", "Store"]
+__all__ = ["Correction", "Erasure", "EventSelection", "Snapshot", "Store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,25 @@ class Erasure:
             patterns=self.patterns + other.patterns,
             distinct=self.distinct + other.distinct,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What one rollup is to become, on condition that it still is what it was.
+
+    Attributes:
+        key: which rollup.
+        stored: it as it was read; None if there was none.
+        stored_users: its distinct users as they were read; None if there were none.
+        rollup: it as it should be.
+        users: its distinct users as they should be; None for none.
+    """
+
+    key: RollupKey
+    stored: Rollup | None
+    stored_users: Distinct | None
+    rollup: Rollup
+    users: Distinct | None
 
 
 class Snapshot(Protocol):
@@ -230,6 +250,28 @@ class Store(ABC):
         Returns:
             What this call removed; all zeros for a user unknown.
         """
+
+    def correct(self, corrections: Sequence[Correction]) -> Sequence[RollupKey]:
+        """Replace rollups and their distinct users by what a recount of a `snapshot` gave.
+
+        A rollup that has changed since it was read, in any of its figures or users, stays as it is;
+        so no event that is written meanwhile is lost or counted twice. The generation of every day
+        touched that has ended rises. A store need not be able to: then it has no such method.
+
+        Args:
+            corrections: what is to be replaced, each rollup once.
+
+        Returns:
+            The rollups that were replaced.
+
+        Raises:
+            StoreError: also where this store cannot do it; nothing has changed then.
+        """
+        raise StoreError(
+            self.url,
+            "rollups of this kind of store cannot be corrected in place",
+            "import its events into a new one: copilot-analytics import",
+        )
 
     @abstractmethod
     def statistics(self) -> Mapping[str, int]:

@@ -17,7 +17,7 @@ from ..events import AnalyticsEvent
 from ..periods import DAY_MS, DateRange, day_of, parse_day
 from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
-from .base import Erasure, EventSelection, Snapshot, Store
+from .base import Correction, Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["MemoryStore"]
 
@@ -212,6 +212,28 @@ class MemoryStore(Store):
             self._deltas.distinct[key].add(stand_in)
             self._deltas.distinct[key].remove(hash)
         return found
+
+    def correct(self, corrections: Sequence[Correction]) -> Sequence[RollupKey]:
+        """See `Store.correct`."""
+        corrected = []
+        with self._lock:
+            deltas = self._deltas
+            users = dict(_distinct_of(deltas))
+            for one in corrections:
+                key = one.key
+                if (deltas.rollups.get(key), users.get(key)) != (one.stored, one.stored_users):
+                    continue
+                corrected.append(key)
+                deltas.rollups[key] = _copied(one.rollup)
+                deltas.distinct.pop(key, None)
+                deltas.sketches.pop(key, None)
+                members = None if one.users is None else one.users.members
+                if members is not None:
+                    deltas.distinct[key] = set(members)
+                elif one.users is not None:
+                    deltas.sketches[key] = one.users
+            self._raise_generations({key.period[:10] for key in corrected})
+        return corrected
 
     def statistics(self) -> Mapping[str, int]:
         """Return `events`; `bytes` is 0, nobody knows."""

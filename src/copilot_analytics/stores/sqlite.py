@@ -17,9 +17,10 @@ from ..errors import ConfigurationError, StoreError
 from ..events import ANONYMOUS_PREFIX, AnalyticsEvent
 from ..ids import new_id
 from ..periods import DAY_MS, DateRange
-from ..rollups import Pattern, Rollup, RollupKind
+from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
 from ._sqlite_connections import Connections
+from ._sqlite_correcting import correct
 from ._sqlite_erasure import days_to_erase, erase_day, erase_from_patterns
 from ._sqlite_events import Span, select_events, user_spans
 from ._sqlite_reading import (
@@ -40,7 +41,7 @@ from ._sqlite_schema import (
     period_name,
 )
 from ._sqlite_writing import DETAILS, KnownUsers, write_batch
-from .base import Erasure, EventSelection, Snapshot, Store
+from .base import Correction, Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["SQLiteStore"]
 
@@ -90,14 +91,20 @@ class SQLiteStore(Store):
             event_retention_days=event_retention_days,
             rollup_retention_days=rollup_retention_days,
         )
+        self._path = path.absolute()
         self._connections = Connections(
-            path.absolute(), self._url, synchronous=synchronous, busy_timeout=busy_timeout
+            self._path, self._url, synchronous=synchronous, busy_timeout=busy_timeout
         )
 
     @property
     def url(self) -> str:
         """Where it is: `sqlite:///` and the path."""
         return self._url
+
+    @property
+    def path(self) -> Path:
+        """The file, absolute."""
+        return self._path
 
     def open(self) -> None:
         """Open or create the file; see `Store.open`.
@@ -281,6 +288,13 @@ class SQLiteStore(Store):
         self._known.clear()
         self._connections.truncate_log()
         return erased
+
+    def correct(self, corrections: Sequence[Correction]) -> Sequence[RollupKey]:
+        """See `Store.correct`: one transaction, all or nothing."""
+        with self._connections.writing() as connection:
+            corrected = correct(connection, corrections, now_ms=self._clock.now_ms())
+        self._known.clear()
+        return corrected
 
     def statistics(self) -> Mapping[str, int]:
         """Return `events`, `bytes` (the file's, without its log) and `freeBytes` (of these)."""
