@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot_analytics.ids import MAX_TIMESTAMP, EventIds, new_id, short_id, timestamp_of
+from copilot_analytics.ids import (
+    MAX_TIMESTAMP,
+    EventIds,
+    derived_id,
+    new_id,
+    short_id,
+    timestamp_of,
+)
 
 CROCKFORD = set("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 TIMESTAMPS = st.integers(0, MAX_TIMESTAMP)
@@ -105,3 +112,14 @@ def test_new_ids_are_unique() -> None:
 def test_timestamp_of_refuses_what_is_no_id(identifier: str) -> None:
     with pytest.raises(ValueError, match="an id"):
         timestamp_of(identifier)
+
+
+def test_derived_ids_follow_from_time_and_content() -> None:
+    """The same for the same, in the form of all ids; in order of time."""
+    one = derived_id(1_000, b"a")
+    assert one == derived_id(1_000, b"a")
+    assert len({one, derived_id(1_000, b"b"), derived_id(1_001, b"a")}) == 3
+    assert one < derived_id(1_001, b"a")
+    assert timestamp_of(one) == 1_000
+    with pytest.raises(ValueError, match="ms"):
+        derived_id(-1, b"")

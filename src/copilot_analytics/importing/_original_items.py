@@ -252,6 +252,7 @@ def _microseconds(value: Any) -> int:
         milliseconds = Decimal(str(value or 0))
     except InvalidOperation:
         raise ItemError("bad_command_row") from None
-    if not 0 <= milliseconds <= _MOST:
+    # What is no number compares with none.
+    if not milliseconds.is_finite() or not 0 <= milliseconds <= _MOST:
         raise ItemError("bad_command_row")
     return round(milliseconds * 1000)
