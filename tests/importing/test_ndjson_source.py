@@ -10,15 +10,23 @@ from typing import Any
 import pytest
 
 from copilot_analytics.batch import Batch
-from copilot_analytics.importing import ImportRefusedError, Stage, WantedDays
+from copilot_analytics.errors import StoreUnavailableError
+from copilot_analytics.events import EventType
+from copilot_analytics.importing import (
+    Importer,
+    ImportRefusedError,
+    NDJSONSource,
+    Stage,
+    WantedDays,
+)
 from copilot_analytics.periods import DAY_MS
 from copilot_analytics.rollups import ACTIVITY, RollupKind
-from copilot_analytics.store_samples import DAYS, NOW_MS, assert_holds, batches_of
+from copilot_analytics.store_samples import DAYS, NOW_MS, assert_holds, batches_of, event, numbered
 from copilot_analytics.stores import MemoryStore, SQLiteStore, Store
 from copilot_analytics.stores.base import EventSelection
 from copilot_analytics.testing import FakeClock
 
-from .importing import assert_same, imported, recorded, written
+from .importing import admitter, assert_same, imported, recorded, written
 
 
 @pytest.fixture
@@ -246,6 +254,53 @@ def test_what_others_wrote_since_it_was_interrupted_is_left_alone(tmp_path: Path
     report = imported(source, store, state)
     assert (report.held, report.written) == (30, 120)
     assert_same(_original(events), store)
+
+
+class _Busy(MemoryStore):
+    """Is away for some writes, after the first or from the start."""
+
+    def __init__(self, works: int, away: int) -> None:
+        super().__init__(clock=FakeClock(NOW_MS))
+        self.works, self.away = works, away
+
+    def write(self, batch: Batch) -> None:
+        self.works -= 1
+        if self.works < 0 and self.away:
+            self.away -= 1
+            raise StoreUnavailableError(self.url, "it is away", "wait")
+        super().write(batch)
+
+
+def test_a_store_that_is_away_for_a_while_is_waited_for(tmp_path: Path) -> None:
+    """Not where it was never there: what is wrong then is told at once."""
+    events = recorded(100)
+    source = NDJSONSource(written(tmp_path / "events", events), admitter())
+    pauses: list[float] = []
+    for works, away, waited in ((1, 4, [1, 2, 4, 8]), (0, 1, []), (2, 99, [1, 2, 4, 8, 16])):
+        store = _Busy(works, away)
+        pauses.clear()
+        with Stage(None) as stage:
+            importer = Importer(source, store, stage, batch_size=30, sleep=pauses.append)
+            if away == 4:
+                assert importer.run().written == 100
+            else:
+                with pytest.raises(StoreUnavailableError):
+                    importer.run()
+        assert pauses == waited
+        assert store.statistics()["events"] == (100 if away == 4 else 30 * works)
+
+
+def test_events_past_their_retention_are_held_as_long_as_they_are_there(tmp_path: Path) -> None:
+    """The store shows them no more, and has not deleted them yet."""
+    events = recorded(60)
+    late = FakeClock(NOW_MS + 100 * DAY_MS)
+    with SQLiteStore(tmp_path / "to.db", clock=late) as store:
+        now = event(EventType.MESSAGE_SENT, at=late.now_ms())
+        store.write(Batch("copilot", numbered([now], "copilot")))  # it sweeps once an hour
+        imported(written(tmp_path / "one", events[:40]), store, None)
+        assert store.statistics()["events"] == 41
+        report = imported(written(tmp_path / "two", events), store, None)
+        assert (report.held, report.written) == (40, 20)
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, store: SQLiteStore) -> None:

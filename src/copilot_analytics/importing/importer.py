@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from base64 import b32encode
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from ..batch import Batch
-from ..events import AnalyticsEvent
-from ..periods import HOUR_MS
+from ..errors import StoreUnavailableError
 from ..stores import Store
-from ..stores.base import EventSelection
 from .errors import ImportRefusedError
 from .report import ImportReport
 from .sources import Progress, Source, WantedDays
@@ -21,6 +23,9 @@ __all__ = ["Importer"]
 _REMOTE_BATCH = 500
 _LOCAL_BATCH = 2_000
 _PAGE = 1_000
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between tries of a write, after others have succeeded."""
+
 _STAGING, _STAGED, _DONE = "staging", "staged", "done"
 
 
@@ -42,6 +47,7 @@ class Importer:
         days: which days are wanted; the source has to be made for the same.
         progress: told how it goes.
         batch_size: events and supplements in one write; by default what suits the destination.
+        sleep: waits so many seconds before a write is tried again; in all, half a minute.
     """
 
     def __init__(
@@ -53,12 +59,14 @@ class Importer:
         days: WantedDays | None = None,
         progress: Progress | None = None,
         batch_size: int | None = None,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._source = source
         self._destination = destination
         self._stage = stage
         self._days = days or WantedDays()
         self._progress: Progress = progress or _ignore
+        self._sleep = sleep
         self._batch_size = batch_size or (_REMOTE_BATCH if destination.remote else _LOCAL_BATCH)
 
     def run(self, *, dry: bool = False, as_begun: bool = False) -> ImportReport:
@@ -175,22 +183,17 @@ class Importer:
     def _leave_out_held(self, writer: str) -> int:
         """Take events out of the stage that the destination holds from another writer."""
         held = 0
-        spans = self._stage.spans(HOUR_MS)
-        for done, (start_ms, end_ms) in enumerate(spans):
-            self._progress("comparing", done, len(spans))
-            selection = EventSelection(start_ms=start_ms, end_ms=end_ms)
-            after = None
-            while True:
-                page = self._destination.events(
-                    selection, after=after, limit=_PAGE, newest_first=False
-                )
-                others = [one.event_id for one in page if one.writer != writer]
-                if others:
-                    held += self._stage.drop_events(others)
-                if len(page) < _PAGE:
-                    break
-                after = _position(page[-1])
-        self._progress("comparing", len(spans), len(spans))
+        days = self._stage.event_days()
+        for done, day in enumerate(days):
+            self._progress("comparing", done, len(days))
+            # Whole days, because that also finds events past their retention that are still there.
+            with self._destination.snapshot(dt.date.fromisoformat(day)) as snapshot:
+                events = snapshot.events()
+                while page := list(islice(events, _PAGE)):
+                    held += self._stage.drop_events(
+                        one.event_id for one in page if one.writer != writer
+                    )
+        self._progress("comparing", len(days), len(days))
         return held
 
     def _write(self, report: ImportReport) -> None:
@@ -198,18 +201,31 @@ class Importer:
         writer = stage.get("writer")
         confirmed = stage.get("confirmed")
         total = report.events + report.supplements
+        began = False
         while True:
             self._progress("writing", report.written, total)
             events, supplements = stage.records(confirmed, self._batch_size, writer)
             if not events and not supplements:
                 break
             batch = Batch(writer, events, supplements=supplements)
-            self._destination.write(batch)
+            # What fails from the start is nothing to wait for.
+            self._write_batch(batch, _PAUSES if began else ())
+            began = True
             confirmed = batch.last
             stage.note(confirmed=confirmed)
             report.written += len(events) + len(supplements)
         report.finished = True
         self._finish()
+
+    def _write_batch(self, batch: Batch, pauses: Sequence[float]) -> None:
+        for pause in pauses:
+            try:
+                self._destination.write(batch)
+            except StoreUnavailableError:
+                self._sleep(pause)
+            else:
+                return
+        self._destination.write(batch)
 
     def _finish(self) -> None:
         stage = self._stage
@@ -229,7 +245,3 @@ def _writer_id(digest: str, days: WantedDays) -> str:
 
 def _dates(days: WantedDays) -> list[str | None]:
     return [None if day is None else day.isoformat() for day in (days.first, days.last)]
-
-
-def _position(event: AnalyticsEvent) -> tuple[int, str]:
-    return event.timestamp, event.event_id

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ import msgspec
 
 from ..config import AnalyticsConfig
 from ..events import AnalyticsEvent
-from ..periods import DAY_MS
+from ..periods import DAY_MS, day_of
 from ..supplements import PatternSupplement, Supplement
 from .errors import ImportRefusedError
 
@@ -196,9 +196,8 @@ class Stage:
 
     def tally(self) -> dict[str, int]:
         """Return how many `events`, `supplements`, `days` and `patterns` there are."""
-        events, days = self._db.execute(
-            "SELECT count(*), count(DISTINCT timestamp / ?) FROM records WHERE kind = ?",
-            (DAY_MS, _EVENT),
+        (events,) = self._db.execute(
+            "SELECT count(*) FROM records WHERE kind = ?", (_EVENT,)
         ).fetchone()
         supplements = patterns = 0
         other: set[str] = set()
@@ -212,36 +211,18 @@ class Stage:
         return {
             "events": events,
             "supplements": supplements,
-            "days": days if not other else len(other | self._event_days()),
+            "days": len(other.union(self.event_days())),
             "patterns": patterns,
         }
 
-    def _event_days(self) -> set[str]:
+    def event_days(self) -> list[str]:
+        """Return the UTC days, `YYYY-MM-DD`, that events are of, in order."""
         rows = self._db.execute(
-            "SELECT DISTINCT date(timestamp / 1000, 'unixepoch') FROM records WHERE kind = ?",
-            (_EVENT,),
+            "SELECT DISTINCT timestamp / ? FROM records WHERE kind = ? ORDER BY 1", (DAY_MS, _EVENT)
         )
-        return {day for (day,) in rows}
+        return [day_of(number * DAY_MS) for (number,) in rows]
 
-    def spans(self, gap_ms: int) -> list[tuple[int, int]]:
-        """Return the spans of time, epoch ms, that events are in; no longer gap is in any."""
-        spans: list[tuple[int, int]] = []
-        rows = self._db.execute(
-            "SELECT DISTINCT timestamp FROM records WHERE kind = ? ORDER BY timestamp", (_EVENT,)
-        )
-        start = end = None
-        for (timestamp,) in rows:
-            if start is None or end is None:
-                start = timestamp
-            elif timestamp - end > gap_ms:
-                spans.append((start, end))
-                start = timestamp
-            end = timestamp
-        if start is not None and end is not None:
-            spans.append((start, end))
-        return spans
-
-    def drop_events(self, event_ids: Sequence[str]) -> int:
+    def drop_events(self, event_ids: Iterable[str]) -> int:
         """Remove events by their ids, and return how many there were."""
         with _Transaction(self._db):
             before = self._db.total_changes
