@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import ConfigurationError
 from ..typing import Clock
 from .base import Correction, Erasure, EventSelection, Snapshot, Store
 from .memory import MemoryStore
 from .sqlite import SQLiteStore
 
+if TYPE_CHECKING:
+    from .dynamodb import DynamoDBStore
+
 __all__ = [
     "Correction",
+    "DynamoDBStore",
     "Erasure",
     "EventSelection",
     "MemoryStore",
@@ -22,6 +28,15 @@ __all__ = [
 _KNOWN = (
     "sqlite:///file.db (or sqlite:////absolute/path.db), dynamodb://TABLE?region=… and memory://"
 )
+
+
+def __getattr__(name: str) -> object:
+    # It needs the extra of the same name; whoever stores elsewhere need not have it.
+    if name == "DynamoDBStore":
+        from .dynamodb import DynamoDBStore
+
+        return DynamoDBStore
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def open_store(
@@ -55,7 +70,7 @@ def open_store(
     if url == "memory://":
         return MemoryStore(clock=clock)
     if scheme == "dynamodb":
-        from .dynamodb import DynamoDBStore  # needs the extra of the same name
+        from .dynamodb import DynamoDBStore
 
         return DynamoDBStore(
             url,
