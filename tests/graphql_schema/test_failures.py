@@ -10,6 +10,7 @@ import pytest
 from graphql import GraphQLError
 
 from copilot_analytics.errors import QuestionError, StoreError, StoreUnavailableError
+from copilot_analytics.testing import FakeClock
 from copilot_analytics_graphql import sdl
 from copilot_analytics_graphql.failures import describe_errors
 
@@ -63,18 +64,14 @@ def test_every_other_failure_is_masked(
 
 
 def test_a_failure_outside_of_the_questions_is_500_and_masked(
-    endpoint: Any, caplog: pytest.LogCaptureFixture
+    endpoint: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class BrokenClock:
-        def now_ms(self) -> int:
-            raise OSError(SECRET)
-
-        def monotonic_ms(self) -> float:
-            raise OSError(SECRET)
+    def broken(self: FakeClock) -> int:
+        raise OSError(SECRET)
 
     async def ask() -> Any:
         async with endpoint(events=False) as served:
-            served.analytics.clock = BrokenClock()
+            monkeypatch.setattr(FakeClock, "now_ms", broken)
             return await served.post(json={"query": "{ recorderHealth { running } }"})
 
     response = asyncio.run(ask())
