@@ -45,7 +45,7 @@ class Origins:
                 )
         self._allowed = frozenset(origin.encode() for origin in allowed)
         self._granted: _Headers = (
-            (b"access-control-expose-headers", b"retry-after"),
+            (b"access-control-expose-headers", b"content-disposition, etag, retry-after"),
             *([(b"access-control-allow-credentials", b"true")] if credentials else ()),
         )
 

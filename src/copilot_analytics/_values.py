@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import SupportsIndex
 
 from .events import EndReason, MetadataValue, ValueKind
-from .redaction import MAX_TEXT_LENGTH, bound_id, bound_name, clean_text, redact_name
+from .redaction import bound_id, redact_name, stored_name
 
 __all__ = [
     "CHECKS",
@@ -69,10 +69,10 @@ def checked_name(value: object) -> str:
     Raises:
         UnfitError: it is none, or blank.
     """
-    text = checked_text(value)[:MAX_TEXT_LENGTH].strip()
-    if not text:
+    name = stored_name(checked_text(value))
+    if not name:
         raise UnfitError("empty")
-    return bound_name(redact_name(clean_text(text)))
+    return name
 
 
 def checked_id(value: object) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "fingerprint",
     "normalise_error",
     "redact_name",
+    "stored_name",
 ]
 
 MAX_TEXT_LENGTH = 1_000
@@ -279,6 +280,14 @@ def bound_name(name: str) -> str:
         return name
     mark = _cut_mark(name.encode("utf-8", "surrogatepass"))
     return name[: MAX_NAME_LENGTH - len(mark)] + mark
+
+
+def stored_name(name: str) -> str:
+    """Return a name as it is stored: without personal data, cleaned and bounded; "" for a blank.
+
+    The same for the same name, so that whoever stores it and whoever asks for it agree.
+    """
+    return bound_name(redact_name(clean_text(name[:MAX_TEXT_LENGTH].strip())))
 
 
 def bound_id(identifier: str) -> str:

@@ -52,7 +52,6 @@ class Endpoint:
         self.host = host
         self.client = client
         self.url = f"http://{host}/graphql"
-        self.rest_url = f"http://{host}/analytics"
         self.socket_url = f"ws://{host}/graphql"
         self.analytics = analytics
         self.clock = clock
@@ -67,12 +66,19 @@ class Endpoint:
         return await self.client.request(method, url, headers=headers, **options)
 
     async def get(
-        self, path: str, *, token: str | None = ADMIN, method: str = "GET", **headers: str
+        self,
+        path: str,
+        *,
+        token: str | None = ADMIN,
+        method: str = "GET",
+        prefix: str = "/analytics",
+        **headers: str,
     ) -> httpx.Response:
         """Ask the REST API; headers are given with underscores."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         bearer = {} if token is None else self.bearer(token)
-        return await self.client.request(method, self.rest_url + path, headers={**bearer, **named})
+        url = f"http://{self.host}{prefix}{path}"
+        return await self.client.request(method, url, headers={**bearer, **named})
 
     async def close_code(self, *messages: object, token: str | None = ADMIN) -> int | None:
         """Send messages over a socket until it is closed; return the code."""

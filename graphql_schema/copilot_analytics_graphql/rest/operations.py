@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from copilot_analytics.periods import DateRange
 from copilot_analytics.rankings import CommandOrder
-from copilot_analytics.redaction import bound_name
+from copilot_analytics.redaction import stored_name
 
 from ..access import Principal
 from ..questions import CachedQuestions
@@ -163,8 +163,7 @@ async def _popular_commands(question: Question) -> documents.PopularCommands:
 
 
 async def _command(question: Question) -> documents.CommandStatistics:
-    # As it would be stored.
-    name = bound_name(question[_COMMAND])
+    name = stored_name(question[_COMMAND])
     stats = await question.questions.command_stats(name, question.range)
     if not stats.executions and not stats.errors_by_type:
         raise ProblemError(
@@ -180,7 +179,7 @@ async def _errors(question: Question) -> documents.ErrorPatterns:
     error_type = question[_ERROR_TYPE]
     page = await question.questions.error_patterns(
         question.range,
-        error_type=error_type,
+        error_type=None if error_type is None else stored_name(error_type),
         fingerprint=None,
         search=None,
         first=question[_PATTERNS_LIMIT],
