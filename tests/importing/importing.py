@@ -19,8 +19,12 @@ from copilot_analytics.stores import Store
 from copilot_analytics.testing import FakeClock
 from copilot_analytics.verification import verify
 
-WIDE = DateRange(DAYS.end - dt.timedelta(days=399), DAYS.end)
-"""Whatever these tests store lies in it."""
+RANGE = DateRange(DAYS.start - dt.timedelta(days=2), DAYS.end)
+"""The days of `sample_events`, and two without any."""
+
+
+_LOOKED_AT = 20
+"""Of so many names the single days are compared; of all of them, the totals."""
 
 
 def admitter(**options: str) -> Admitter:
@@ -68,14 +72,14 @@ def imported(
         return importer.run(**options)
 
 
-def assert_same(one: Store, other: Store, days: DateRange = WIDE) -> None:
+def assert_same(one: Store, other: Store, days: DateRange = RANGE) -> None:
     """Assert that two stores give the same answer to everything that stores are asked."""
     patterns: set[str] = set()
     for kind in RollupKind:
         totals = one.totals(kind, days, detail=True)
         assert other.totals(kind, days, detail=True) == totals
         assert other.totals(kind, days) == one.totals(kind, days)
-        for name in totals:
+        for name in sorted(totals)[:_LOOKED_AT]:
             assert other.series(kind, name, days) == one.series(kind, name, days)
             hours = one.series(kind, name, days, hourly=True)
             assert other.series(kind, name, days, hourly=True) == hours

@@ -21,7 +21,7 @@ from copilot_analytics.importing import (
     StoreSource,
     WantedDays,
 )
-from copilot_analytics.periods import DAY_MS, HOUR_MS, DateRange
+from copilot_analytics.periods import DAY_MS, HOUR_MS
 from copilot_analytics.rollups import ACTIVITY, Rollup, RollupKey, RollupKind
 from copilot_analytics.store_samples import DAYS, NOW_MS, batches_of, event, numbered, sample_events
 from copilot_analytics.stores import MemoryStore, SQLiteStore, Store
@@ -29,9 +29,7 @@ from copilot_analytics.supplements import PatternSupplement, RollupSupplement, S
 from copilot_analytics.testing import FakeClock
 from copilot_analytics.verification import verify
 
-from .importing import assert_same
-
-_SHORT = DateRange(DAYS.start - dt.timedelta(days=2), DAYS.end)
+from .importing import RANGE, assert_same
 
 
 def _aged(path: Path, *, count: int = 300, users: int = 0) -> SQLiteStore:
@@ -43,8 +41,8 @@ def _aged(path: Path, *, count: int = 300, users: int = 0) -> SQLiteStore:
     clock = FakeClock(NOW_MS)
     events = sample_events(count)
     crowd = [event(EventType.MESSAGE_SENT, f"c{n}", NOW_MS - 3 * DAY_MS) for n in range(users)]
-    key = RollupKey(RollupKind.COMMAND, "search", _SHORT.first_day)
-    active = RollupKey(RollupKind.ACTIVITY, ACTIVITY, _SHORT.last_day)
+    key = RollupKey(RollupKind.COMMAND, "search", RANGE.first_day)
+    active = RollupKey(RollupKind.ACTIVITY, ACTIVITY, RANGE.last_day)
     counts = Rollup({"executions": 40, "successes": 40, "execution_us": 7}, NOW_MS - 5 * DAY_MS, 9)
     delta = PatternDelta("Error0", "earlier", 30, 5, NOW_MS - 4 * DAY_MS, ("zoe",))
     sketch = Distinct.of_registers([(5, 3), (9, 1)]).to_bytes()
