@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from copilot_analytics.queries import (
     ActivityTotals,
     DistinctUsers,
     ErrorTypeCount,
-    ExportFormat,
-    ExportSection,
     Interval,
     Latency,
     Metric,
@@ -425,24 +422,6 @@ def test_limits_at_their_bounds_are_kept(store: Store, answers: Answers, limit: 
     write(store, ran("a", 1), ran("b", 1))
 
     assert len(answers.popular_commands(RANGE, first=limit).rows) == min(limit, 2)
-
-
-def test_an_export_holds_what_the_questions_answer(store: Store, answers: Answers) -> None:
-    write(store, ran("add", 1), fault("Timeout", "f1", 1))
-
-    table = answers.export(RANGE, ExportFormat.CSV, ExportSection.COMMANDS)
-    document = answers.export(RANGE, ExportFormat.JSON)
-
-    assert table.filename == "copilot-analytics-commands-2026-03-10_2026-03-14.csv"
-    assert table.content.splitlines()[1].startswith("add,1,1,0,1.0,,")
-    tables = json.loads(document.content)
-    assert [row["name"] for row in tables["commands"]] == ["add"]
-    assert [row["fingerprint"] for row in tables["errors"]] == ["f1"]
-
-
-def test_an_export_without_its_section_is_refused(answers: Answers) -> None:
-    with pytest.raises(QuestionError, match="give COMMANDS or ERRORS"):
-        answers.export(RANGE, ExportFormat.CSV)
 
 
 def test_generations_rise_with_writes_to_days_that_have_ended(

@@ -24,7 +24,11 @@ OWN_PACKAGES = ("copilot_analytics", "copilot_analytics_graphql", "copilot_analy
 
 # The environment of `make infrastructure` alone has the CDK; it runs these tests, too.
 CDK = {"aws_cdk", "copilot_analytics.infrastructure.cdk"}
-NOT_HERE = set[str]() if importlib.util.find_spec("aws_cdk") else CDK
+# That of `make interchange` alone has pandas; likewise.
+NOT_HERE = {
+    *(() if importlib.util.find_spec("aws_cdk") else CDK),
+    *(() if importlib.util.find_spec("pandas") else ["pandas"]),
+}
 
 
 def each_of(documents: list[Path]) -> pytest.MarkDecorator:

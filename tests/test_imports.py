@@ -153,6 +153,7 @@ EXTRA_OF_MODULE = {
     "jwks.py": "jwt",
     "jwt.py": "jwt",
     "opentelemetry.py": "opentelemetry",
+    "parquet.py": "parquet",
 }
 """What a module needs besides its package, and says so when it is imported."""
 

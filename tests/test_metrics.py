@@ -17,6 +17,7 @@ from copilot_analytics import Analytics, AnalyticsConfig
 from copilot_analytics.batch import Batch
 from copilot_analytics.errors import QuestionError, StoreUnavailableError
 from copilot_analytics.events import EventType
+from copilot_analytics.exporting import ExportRequest
 from copilot_analytics.histogram import value_of
 from copilot_analytics.metrics import METRICS, MetricKind, MetricName, Reading, Series
 from copilot_analytics.queries import ExportFormat
@@ -107,7 +108,7 @@ def test_questions_are_timed_by_their_names_and_together(analytics: Analytics) -
         days = analytics.service.range()
         await analytics.service.dashboard(days)
         await analytics.service.dashboard(days)
-        await analytics.service.export(days, ExportFormat.JSON)
+        await analytics.service.export(ExportRequest(days, ExportFormat.JSON))
         # Not what a user asks.
         await analytics.service.generations(days)
         await analytics.service.recorder_health()

@@ -31,6 +31,7 @@ EXTRAS = {
     "graphql",
     "jwt",
     "opentelemetry",
+    "parquet",
     "redis",
     "server",
     "starlette",

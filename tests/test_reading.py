@@ -10,6 +10,7 @@ import pytest
 from copilot_analytics.batch import Batch
 from copilot_analytics.errors import QuestionError, StoreUnavailableError
 from copilot_analytics.events import AnalyticsEvent, EventType
+from copilot_analytics.exporting import ExportRequest
 from copilot_analytics.ids import new_id
 from copilot_analytics.periods import DAY_MS, DateRange
 from copilot_analytics.queries import ExportFormat, Interval, Metric
@@ -84,7 +85,8 @@ def test_every_question_is_answered_from_the_store(questions: Questions) -> None
             Metric.EXECUTIONS, days, interval=Interval.DAY, command="add"
         )
         assert sum(value or 0 for value in series.values) == 1
-        assert '"add"' in (await questions.export(days, ExportFormat.JSON)).content
+        export = await questions.export(ExportRequest(days, ExportFormat.JSON))
+        assert b'"add"' in b"".join([chunk async for chunk in export.chunks])
         assert await questions.generations(days) == 1
 
     asyncio.run(ask())

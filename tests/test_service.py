@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from copilot_analytics.batch import Batch
 from copilot_analytics.errors import StoreUnavailableError
 from copilot_analytics.event_log import EventFilter
 from copilot_analytics.events import AnalyticsEvent
+from copilot_analytics.exporting import ExportRequest
 from copilot_analytics.queries import ExportFormat, Metric
 from copilot_analytics.stores import MemoryStore, SQLiteStore
 from copilot_analytics.stores.base import Erasure
@@ -199,7 +201,10 @@ def test_what_was_tracked_is_answered(analytics: Analytics) -> None:
         assert [error.error_type for error in board.top_errors] == ["Timeout"]
         series = await service.time_series(Metric.EXECUTIONS, days)
         assert series.values == (2,)
-        assert '"add"' in (await service.export(days, ExportFormat.JSON)).content
+        export = await service.export(ExportRequest(days, ExportFormat.JSON))
+        assert export.filename == "copilot-analytics-2026-03-15_2026-03-15.json"
+        document = json.loads(b"".join([chunk async for chunk in export.chunks]))
+        assert [row["name"] for row in document["commands"]] == ["add"]
 
     asyncio.run(ask())
 

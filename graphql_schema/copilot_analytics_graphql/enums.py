@@ -182,7 +182,9 @@ _describe(
     "The format of an export.",
     {
         ExportFormat.JSON: "One document with summary, commands and errors.",
-        ExportFormat.CSV: "One table (RFC 4180): give a section.",
+        ExportFormat.CSV: "One table (RFC 4180), or a ZIP archive of all tables.",
+        ExportFormat.NDJSON: "Events, oldest first: a JSON object a line.",
+        ExportFormat.PARQUET: "Events, oldest first: a table with a column for every key.",
     },
 )
 _describe(

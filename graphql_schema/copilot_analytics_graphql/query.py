@@ -6,6 +6,9 @@ from typing import Annotated
 
 import strawberry
 
+from copilot_analytics.errors import QuestionError
+from copilot_analytics.exporting import ExportRequest
+
 from . import event_log, lists
 from .context import Context
 from .enums import ExportFormat, ExportSection, Interval, Metric, SeriesGroup
@@ -82,7 +85,9 @@ _TopNames = Annotated[
 _Format = Annotated[ExportFormat, strawberry.argument(description="The file's format.")]
 _Section = Annotated[
     ExportSection | None,
-    strawberry.argument(description="The table of a CSV, required for it; JSON holds them all."),
+    strawberry.argument(
+        description="The table of a CSV; without it, an archive of all. JSON holds them all."
+    ),
 ]
 
 
@@ -153,7 +158,16 @@ async def _export(
     info: Info, format: _Format, range: RangeArgument = None, section: _Section = None
 ) -> Export | None:
     context = info.context
-    return Export.of(await context.questions.export(context.range(range), format, section))
+    request = ExportRequest(context.range(range), format, section)
+    if not request.is_text:
+        raise _no_content(request)
+    return Export.of(request, context.questions)
+
+
+def _no_content(request: ExportRequest) -> QuestionError:
+    if request.format is ExportFormat.CSV:
+        return QuestionError("section", None, "a CSV holds one table: give COMMANDS or ERRORS")
+    return QuestionError("format", request.format.value, "events are too many for an answer")
 
 
 async def _recorder_health(info: Info) -> RecorderHealth | None:
@@ -247,7 +261,7 @@ class Query:
     export: Export | None = strawberry.field(
         resolver=_export,
         permission_classes=[AdminOnly],
-        description="Commands, error patterns and summary as a file.",
+        description="Commands, error patterns and summary, or events, as a file; never cached.",
     )
     recorder_health: RecorderHealth | None = strawberry.field(
         resolver=_recorder_health,

@@ -7,14 +7,9 @@ from typing import TypeVar
 
 from copilot_analytics import queries, rankings, traffic
 from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
+from copilot_analytics.exporting import ExportRequest, ExportStream
 from copilot_analytics.periods import DateRange
-from copilot_analytics.queries import (
-    ExportFormat,
-    ExportSection,
-    Interval,
-    Metric,
-    SeriesGroup,
-)
+from copilot_analytics.queries import Interval, Metric, SeriesGroup
 from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
 from copilot_analytics.stores.base import Erasure
 from copilot_analytics.typing import Clock
@@ -283,12 +278,10 @@ class CachedQuestions:
             weight=periods * (1 if group_by is None else 1 + top),
         )
 
-    async def export(
-        self, range: DateRange, format: ExportFormat, section: ExportSection | None
-    ) -> queries.Export:
+    async def export(self, request: ExportRequest) -> ExportStream:
         """See `AnalyticsService.export`; a file is large and wanted once, so it is not cached."""
         self._freshness.spoil()
-        return await self._service.export(range, format, section)
+        return await self._service.export(request)
 
     async def recorder_health(self) -> queries.RecorderHealth:
         """See `AnalyticsService.recorder_health`; never cached."""

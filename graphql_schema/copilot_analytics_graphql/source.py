@@ -8,14 +8,9 @@ from typing import Protocol
 from copilot_analytics import queries, rankings, traffic
 from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
 from copilot_analytics.events import AnalyticsEvent
+from copilot_analytics.exporting import ExportRequest, ExportStream
 from copilot_analytics.periods import DateRange
-from copilot_analytics.queries import (
-    ExportFormat,
-    ExportSection,
-    Interval,
-    Metric,
-    SeriesGroup,
-)
+from copilot_analytics.queries import Interval, Metric, SeriesGroup
 from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
 from copilot_analytics.stores.base import Erasure, EventSelection
 from copilot_analytics.typing import Clock
@@ -130,9 +125,7 @@ class Service(Protocol):
         """Return one metric over time."""
         ...
 
-    async def export(
-        self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
-    ) -> queries.Export:
+    async def export(self, request: ExportRequest) -> ExportStream:
         """Return a file."""
         ...
 

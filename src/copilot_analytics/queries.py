@@ -21,7 +21,6 @@ __all__ = [
     "DistinctUsers",
     "ErrorPattern",
     "ErrorTypeCount",
-    "Export",
     "ExportFormat",
     "ExportSection",
     "Interval",
@@ -103,6 +102,8 @@ class ExportFormat(StrEnum):
 
     JSON = "JSON"
     CSV = "CSV"
+    NDJSON = "NDJSON"
+    PARQUET = "PARQUET"
 
 
 class ExportSection(StrEnum):
@@ -404,21 +405,6 @@ class Dashboard:
     summary: Summary
     top_commands: tuple[PopularCommand, ...]
     top_errors: tuple[ErrorPattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Export:
-    """A file to download.
-
-    Attributes:
-        filename: a name without path.
-        content_type: its MIME type.
-        content: its whole text.
-    """
-
-    filename: str
-    content_type: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

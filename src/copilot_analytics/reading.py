@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
 from ._guard import Guard
 from ._measurements import Measurements
 from .answers import Answers
+from .exporting import Exporter, ExportRequest, ExportStream
 from .periods import DateRange, day_of
 from .queries import (
     CommandStats,
     Dashboard,
     ErrorPattern,
-    Export,
-    ExportFormat,
-    ExportSection,
     Interval,
     Metric,
     PopularCommand,
@@ -74,6 +72,7 @@ class Questions:
         measurements: Measurements | None = None,
     ) -> None:
         self._answers = Answers(store, clock, rollup_retention_days=rollup_retention_days)
+        self._exporter = Exporter(self._answers, store, clock)
         self._clock = clock
         self._stored_user_id = stored_user_id
         self._measurements = measurements or Measurements(Guard())
@@ -243,11 +242,14 @@ class Questions:
             top=top,
         )
 
-    async def export(
-        self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
-    ) -> Export:
-        """See `Answers.export`."""
-        return await self._ask(self._answers.export, range, format, section)
+    async def export(self, request: ExportRequest) -> ExportStream:
+        """Return a file, see `Exporter.export`; its first bytes are made already."""
+        file = await self._ask(self._exporter.export, request)
+        return ExportStream(file.filename, file.content_type, self._chunks(file.chunks))
+
+    async def _chunks(self, chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+        while chunk := await self._in_thread(next, chunks, b""):
+            yield chunk
 
     async def generations(self, range: DateRange) -> int:
         """See `Answers.generations`."""

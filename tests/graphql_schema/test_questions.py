@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 from gql import Client, GraphQLRequest
 from gql.transport.httpx import HTTPXAsyncTransport
 
-from copilot_analytics.periods import DAY_MS, DateRange
-from copilot_analytics.queries import Export as ExportFile
-from copilot_analytics.queries import ExportFormat, ExportSection
+from copilot_analytics.exporting import ExportRequest, ExportStream
+from copilot_analytics.periods import DAY_MS
+from copilot_analytics.queries import ExportSection
 from copilot_analytics_graphql.types.export import MAX_CONTENT_BYTES
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "graphql_schema" / "operations"
@@ -313,10 +314,12 @@ class Bulky:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._service, name)
 
-    async def export(
-        self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
-    ) -> ExportFile:
-        return ExportFile("a.json", "application/json", "x" * self._size)
+    async def export(self, request: ExportRequest) -> ExportStream:
+        return ExportStream("a.json", "application/json", self._chunks())
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        yield b"x" * 100
+        yield b"x" * (self._size - 100)
 
 
 @pytest.mark.parametrize("over", [0, 1])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from copilot_analytics.answers import Answers
 from copilot_analytics.periods import DateRange
-from copilot_analytics.queries import ExportFormat, Interval, Metric, SeriesGroup
+from copilot_analytics.queries import Interval, Metric, SeriesGroup
 from copilot_analytics.rankings import CommandOrder, IntentOrder, UserOrder
 
 __all__ = ["every_answer"]
@@ -19,7 +19,8 @@ def every_answer(answers: Answers, days: DateRange) -> Iterator[tuple[str, objec
     yield "connections", answers.connections(days)
     yield from _lists(answers, days)
     yield from _series(answers, days)
-    yield "export", answers.export(days, ExportFormat.JSON)
+    yield "every command", answers.every_command(days)
+    yield "every pattern", tuple(answers.every_pattern(days))
 
 
 def _lists(answers: Answers, days: DateRange) -> Iterator[tuple[str, object]]:

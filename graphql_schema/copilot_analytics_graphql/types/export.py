@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import Self
 
 import strawberry
 
-from copilot_analytics import queries
 from copilot_analytics.errors import QuestionError
+from copilot_analytics.exporting import ExportRequest
+
+from ..questions import CachedQuestions
 
 __all__ = ["MAX_CONTENT_BYTES", "Export"]
 
@@ -15,36 +19,84 @@ MAX_CONTENT_BYTES = 5 * 1024 * 1024
 """The largest content that is put into an answer; JSON in JSON is held in memory three times."""
 
 
-def _content(root: strawberry.Parent[Export]) -> str | None:
-    if root.size > MAX_CONTENT_BYTES:
+@dataclass(frozen=True, slots=True)
+class _Text:
+    size: int
+    content: str | None
+
+
+class _Reading:
+    """Reads an export's text when it is first asked for, once for all fields that tell of it."""
+
+    def __init__(self, request: ExportRequest, questions: CachedQuestions) -> None:
+        self._request = request
+        self._questions = questions
+        self._lock = asyncio.Lock()
+        self._text: _Text | None = None
+
+    async def text(self) -> _Text | None:
+        """Return the text; None where the file is none."""
+        if not self._request.is_text:
+            return None
+        async with self._lock:
+            if self._text is None:
+                self._text = await self._read()
+        return self._text
+
+    async def _read(self) -> _Text:
+        stream = await self._questions.export(self._request)
+        size, chunks = 0, list[bytes]()
+        async for chunk in stream.chunks:
+            size += len(chunk)
+            if size <= MAX_CONTENT_BYTES:
+                chunks.append(chunk)
+            else:
+                chunks.clear()
+        return _Text(size, b"".join(chunks).decode() if size <= MAX_CONTENT_BYTES else None)
+
+
+async def _size(root: strawberry.Parent[Export]) -> int | None:
+    text = await root.reading.text()
+    return None if text is None else text.size
+
+
+async def _content(root: strawberry.Parent[Export]) -> str | None:
+    text = await root.reading.text()
+    if text is not None and text.content is None:
         raise QuestionError(
             "range",
-            f"one whose export has {root.size:,} bytes",
-            f"at most {MAX_CONTENT_BYTES:,} fit an answer; ask for fewer days, or for one section",
+            f"one whose export has {text.size:,} bytes",
+            f"at most {MAX_CONTENT_BYTES:,} fit an answer; take it from its url, or ask for fewer "
+            "days, or for one section",
         )
-    return root.text
+    return None if text is None else text.content
 
 
 @strawberry.type(description="A file to download.")
 class Export:
-    """See `queries.Export`."""
+    """See `exporting.ExportRequest`."""
 
     filename: str = strawberry.field(description="A file name that says what it holds.")
     content_type: str = strawberry.field(description="Its MIME type.")
-    size: int = strawberry.field(description="Its size in bytes, UTF-8.")
-    text: strawberry.Private[str]
+    reading: strawberry.Private[_Reading]
 
+    size: int | None = strawberry.field(
+        resolver=_size,
+        description="The size of its content in bytes, UTF-8; null for what has no content.",
+    )
     content: str | None = strawberry.field(
         resolver=_content,
-        description="Its whole text; null, with an error that says so, when it exceeds 5 MB.",
+        description=(
+            "Its whole text; null, with an error that says so, when it exceeds 5 MB. Events and "
+            "archives have none."
+        ),
     )
 
     @classmethod
-    def of(cls, export: queries.Export) -> Self:
-        """Return the file."""
+    def of(cls, request: ExportRequest, questions: CachedQuestions) -> Self:
+        """Return the file, of which nothing has been made yet."""
         return cls(
-            filename=export.filename,
-            content_type=export.content_type,
-            size=len(export.content.encode()),
-            text=export.content,
+            filename=request.filename,
+            content_type=request.content_type,
+            reading=_Reading(request, questions),
         )

@@ -5,9 +5,8 @@ Synchronous on purpose: it runs wherever the store may block (`reading.py` calls
 
 from __future__ import annotations
 
-from ..exports import render_export
 from ..periods import DateRange
-from ..queries import Dashboard, Export, ExportFormat, ExportSection
+from ..queries import Dashboard
 from ._activity import ActivityAnswers
 from ._commands import CommandAnswers
 from ._errors import ErrorAnswers
@@ -17,8 +16,6 @@ from ._series import SeriesAnswers
 from ._users import UserAnswers
 
 __all__ = ["Answers"]
-
-_EXPORTED_ROWS = 10_000
 
 
 class Answers(
@@ -38,26 +35,6 @@ class Answers(
             self.summary(range),
             self.popular_commands(range, first=top).rows,
             self.error_patterns(range, first=top).rows,
-        )
-
-    def export(
-        self, range: DateRange, format: ExportFormat, section: ExportSection | None = None
-    ) -> Export:
-        """Return a file of commands, errors and summary (JSON) or of one of the tables (CSV).
-
-        It has at most 10,000 commands and as many patterns.
-
-        Raises:
-            QuestionError: CSV without a section.
-        """
-        return render_export(
-            range=range,
-            summary=self.summary(range),
-            commands=self._commands(range, first=_EXPORTED_ROWS).rows,
-            errors=self._patterns(range, first=_EXPORTED_ROWS).rows,
-            format=format,
-            section=section,
-            now_ms=self._clock.now_ms(),
         )
 
     def generations(self, range: DateRange) -> int:

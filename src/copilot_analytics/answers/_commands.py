@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from ..periods import DateRange
-from ..queries import MAX_LIMIT, CommandStats, DistinctUsers, PopularCommand
+from ..queries import CommandStats, DistinctUsers, PopularCommand
 from ..rankings import CommandOrder, Page, Position
 from ..rollups import Rollup, RollupKind
 from ._figures import NO_USERS, error_types, family, latency, mean_ms, ratio
@@ -62,12 +63,16 @@ class CommandAnswers(Reader):
             for name in names
         )
 
+    def every_command(self, range: DateRange) -> Sequence[PopularCommand]:
+        """Return all commands that ran, the most used first, however many."""
+        return self._commands(range).rows
+
     def _commands(
         self,
         range: DateRange,
         order_by: CommandOrder = CommandOrder.EXECUTIONS,
         search: str | None = None,
-        first: int = MAX_LIMIT,
+        first: int = sys.maxsize,
         after: Position | None = None,
     ) -> Page[PopularCommand]:
         contains = sought(search)

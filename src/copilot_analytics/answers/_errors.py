@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
+import sys
+from collections.abc import Iterator, Sequence
 
 from ..periods import DateRange, day_of
 from ..queries import MAX_LIMIT, ErrorPattern, Interval, Metric, TimeSeries
 from ..rankings import ErrorTrend, Page, Position
-from ..rollups import Pattern, Rollup, RollupKind
+from ..rollups import Rollup, RollupKind
 from ._figures import NO_USERS
 from ._pages import check_limit, ranked, sought
 from ._reader import Reader
@@ -40,7 +42,7 @@ class ErrorAnswers(Reader):
             after: only those after this place.
         """
         check_limit("first", first)
-        return self._patterns(
+        page = self._ranked(
             range,
             error_type=error_type,
             fingerprint=fingerprint,
@@ -48,6 +50,7 @@ class ErrorAnswers(Reader):
             first=first,
             after=after,
         )
+        return page.of(self._described(range, page.rows))
 
     def error_trends(
         self, patterns: Sequence[tuple[str, str]], range: DateRange
@@ -66,23 +69,32 @@ class ErrorAnswers(Reader):
             for daily in (self._daily(name, range),)
         )
 
-    def _patterns(
+    def every_pattern(self, range: DateRange) -> Iterator[ErrorPattern]:
+        """Yield all error patterns, the most frequent first, however many.
+
+        Which there are and how often they occurred is read before the first; the rest of them as
+        they come, so that the sets of affected users are never held of all.
+        """
+        found = self._ranked(range, first=sys.maxsize).rows
+        for start in builtins.range(0, len(found), MAX_LIMIT):
+            yield from self._described(range, found[start : start + MAX_LIMIT])
+
+    def _ranked(
         self,
         range: DateRange,
         *,
         error_type: str | None = None,
         fingerprint: str | None = None,
         search: str | None = None,
-        first: int = MAX_LIMIT,
+        first: int,
         after: Position | None = None,
-    ) -> Page[ErrorPattern]:
+    ) -> Page[tuple[str, Rollup]]:
         totals = {
             dimension: rollup
             for dimension, rollup in self._store.totals(RollupKind.PATTERN, range).items()
             if error_type in (None, _type_of(dimension))
             and fingerprint in (None, _fingerprint_of(dimension))
         }
-        lives: dict[str, Pattern] = {}
         contains = sought(search)
         if search and totals:
             lives = self._store.patterns(list(totals))
@@ -92,15 +104,21 @@ class ErrorAnswers(Reader):
                 if contains(_type_of(dimension))
                 or (dimension in lives and contains(lives[dimension].message))
             }
-        page = ranked(
+        return ranked(
             totals.items(), lambda _, rollup: rollup.counters["count"], first=first, after=after
         )
-        names = [dimension for dimension, _ in page.rows]
-        if names and not search:
-            lives = self._store.patterns(names)
-        users = self._store.distinct(RollupKind.PATTERN, names, range) if names else {}
-        return page.of(
-            ErrorPattern(
+
+    def _described(
+        self, range: DateRange, found: Sequence[tuple[str, Rollup]]
+    ) -> Iterator[ErrorPattern]:
+        names = [dimension for dimension, _ in found]
+        if not names:
+            return
+        lives = self._store.patterns(names)
+        users = self._store.distinct(RollupKind.PATTERN, names, range)
+        for dimension, rollup in found:
+            life = lives.get(dimension)
+            yield ErrorPattern(
                 fingerprint=_fingerprint_of(dimension),
                 error_type=_type_of(dimension),
                 message=life.message if life else "",
@@ -111,9 +129,6 @@ class ErrorAnswers(Reader):
                 affected_users=users[dimension].count() if dimension in users else NO_USERS,
                 affected_user_ids=life.users if life else (),
             )
-            for dimension, rollup in page.rows
-            for life in (lives.get(dimension),)
-        )
 
     def _daily(self, dimension: str, range: DateRange) -> TimeSeries:
         days = self._store.series(RollupKind.PATTERN, dimension, range)
