@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from copilot_analytics.answers import Answers
 from copilot_analytics.events import AnalyticsEvent, Observation
 from copilot_analytics.importing import Importer, ImportReport, NDJSONSource, Stage, WantedDays
 from copilot_analytics.importing._admitting import Admitter
@@ -95,6 +96,23 @@ def assert_same(one: Store, other: Store, days: DateRange = RANGE) -> None:
     assert (theirs.events, theirs.rows, theirs.days) == (ours.events, ours.rows, ours.days)
     assert theirs.expired == ours.expired
     assert unbacked_of(one, days, ours.expired) == unbacked_of(other, days, ours.expired)
+
+
+def assert_answers_same(one: Store, other: Store, days: DateRange = RANGE) -> None:
+    """Assert that the questions of dashboards have the same answers, of the range and each day."""
+    clock = FakeClock(NOW_MS)
+    ours, theirs = (Answers(store, clock) for store in (one, other))
+    single = (DateRange(day, day) for day in map(dt.date.fromisoformat, days.each_day()))
+    for span in (days, *single):
+        assert theirs.dashboard(span) == ours.dashboard(span)
+        commands = [row.name for row in ours.popular_commands(span).rows]
+        assert theirs.popular_commands(span) == ours.popular_commands(span)
+        assert theirs.commands_stats(commands, span) == ours.commands_stats(commands, span)
+        assert theirs.error_patterns(span) == ours.error_patterns(span)
+        assert theirs.intents(span) == ours.intents(span)
+        assert theirs.users(span) == ours.users(span)
+        assert theirs.streaming(span) == ours.streaming(span)
+        assert theirs.connections(span) == ours.connections(span)
 
 
 def unbacked_of(store: Store, days: DateRange, but: Sequence[str]) -> set[RollupKey]:

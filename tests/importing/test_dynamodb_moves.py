@@ -24,7 +24,7 @@ from copilot_analytics.supplements import PatternSupplement, RollupSupplement, S
 from copilot_analytics.testing import FakeClock
 
 from ..stores.dynamodb_engines import Engine
-from .importing import assert_same
+from .importing import assert_answers_same, assert_same
 
 _RANGE = DateRange(DAYS.start - dt.timedelta(days=1), DAYS.end)
 
@@ -96,6 +96,7 @@ def test_a_move_into_a_table_and_back_changes_no_answer(
     with _filled(tmp_path / "from.db") as source, Stage(None) as stage, Stage(None) as other:
         Importer(SQLiteSource(tmp_path / "from.db", clock=clock), table, stage).run()
         assert_same(source, table, _RANGE)
+        assert_answers_same(source, table, _RANGE)
         with SQLiteStore(tmp_path / "back.db", clock=clock) as back:
             Importer(StoreSource(table, clock=clock), back, other).run()
             assert_same(source, back, _RANGE)

@@ -27,10 +27,12 @@ from copilot_analytics.importing import (
 from copilot_analytics.importing.opening import open_source
 from copilot_analytics.importing.original_source import OriginalSource
 from copilot_analytics.importing.sources import Source
+from copilot_analytics.periods import DAY_MS
 from copilot_analytics.store_samples import NOW_MS, sample_events
 from copilot_analytics.stores import MemoryStore, SQLiteStore
 from copilot_analytics.stores._dynamodb_client import DynamoDBClient
 from copilot_analytics.stores._dynamodb_table import definition
+from copilot_analytics.stores.base import EventSelection
 from copilot_analytics.testing import FakeClock
 
 from ..stores.dynamodb_engines import Engine, isolate
@@ -67,6 +69,32 @@ def test_a_file_is_told_by_its_content(tmp_path: Path) -> None:
     with _opened("-") as source:
         assert isinstance(source, NDJSONSource)
         assert source.digest() is None
+
+
+def test_lines_are_admitted_as_the_settings_have_it(tmp_path: Path) -> None:
+    """How old they may be, whose they are, what is kept of messages, and which keys there are."""
+    metadata = {"errorMessage": "it is late", "myKey": "kept"}
+    lines = [
+        {"eventType": "ERROR_OCCURRED", "userId": "ada", "timestamp": at, "metadata": metadata}
+        for at in (NOW_MS, NOW_MS - 31 * DAY_MS)
+    ]
+    path = tmp_path / "lines"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    store = MemoryStore(clock=FakeClock(NOW_MS))
+    settings: dict[str, Any] = {
+        "event_retention_days": 10,
+        "rollup_retention_days": 30,
+        "pseudonymise_key": "k" * 32,
+        "error_text": "type_only",
+        "extra_keys": {"my_key": "label"},
+    }
+    with _opened(str(path), **settings) as source, Stage(None) as stage:
+        report = Importer(source, store, stage).run()
+    assert report.skipped == {"too_old": 1}
+    (event,) = store.events(EventSelection(start_ms=0, end_ms=NOW_MS), limit=9)
+    assert event.user_id.startswith("p1-")
+    assert event.metadata["my_key"] == "kept"
+    assert "error_message" not in event.metadata
 
 
 def test_what_is_no_source_is_refused(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from copilot_analytics.supplements import PatternSupplement, RollupSupplement, S
 from copilot_analytics.testing import FakeClock
 from copilot_analytics.verification import verify
 
-from .importing import RANGE, assert_same
+from .importing import RANGE, assert_answers_same, assert_same
 
 
 def _aged(path: Path, *, count: int = 300, users: int = 0) -> SQLiteStore:
@@ -106,6 +106,7 @@ def test_a_move_changes_no_answer(tmp_path: Path, destination: Store) -> None:
         assert report.supplements > 0
         assert report.patterns > 0
         assert_same(source, destination)
+        assert_answers_same(source, destination)
         for state in ("state.db", "lost.db"):
             _moved(tmp_path / "from.db", destination, tmp_path / state, batch_size=17)
             assert_same(source, destination)

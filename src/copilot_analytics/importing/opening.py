@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["open_source"]
 
-_MAX_AGE_MS = 800 * DAY_MS
-"""Older events are past the retention of rollups, and would count nowhere."""
-
 _ALWAYS_MS = 1 << 50
 _MOST_NAMES = 100_000
 """Rows of an original table are not limited, so the names of its events, which they are compared
@@ -84,11 +81,17 @@ def open_source(
 
 
 def _admitter(
-    config: AnalyticsConfig, clock: Clock, *, max_age_ms: int = _MAX_AGE_MS, max_names: int = 1_000
+    config: AnalyticsConfig,
+    clock: Clock,
+    *,
+    max_age_ms: int | None = None,
+    max_names: int = 1_000,
 ) -> Admitter:
+    # What is past the retention of rollups would count nowhere.
+    kept_ms = config.rollup_retention_days * DAY_MS
     return Admitter(
         clock,
-        max_age_ms=max_age_ms,
+        max_age_ms=kept_ms if max_age_ms is None else max_age_ms,
         error_text=config.error_text,
         extra_keys=config.extra_keys,
         pseudonymise_key=config.pseudonymise_key,
@@ -139,7 +142,10 @@ def _table(
     with ExitStack() as stack:
         client = stack.enter_context(closing(_client_of(source)))
         if _has_settings(client):
-            store = stack.enter_context(open_store(source, clock=clock))
+            opened = open_store(
+                source, clock=clock, rollup_retention_days=config.rollup_retention_days
+            )
+            store = stack.enter_context(opened)
             yield StoreSource(store, clock=clock, days=days)
             return
         from .original_source import OriginalSource  # needs the extra, as the client does

@@ -94,7 +94,13 @@ def import_source(
     clock = SystemClock()
     with ExitStack() as stack:
         # Not opened yet: what is wrong with the source is told before anything is asked of it.
-        destination = stack.enter_context(closing(open_store(config.store, clock=clock)))
+        opened_store = open_store(
+            config.store,
+            clock=clock,
+            event_retention_days=config.event_retention_days,
+            rollup_retention_days=config.rollup_retention_days,
+        )
+        destination = stack.enter_context(closing(opened_store))
         opened = stack.enter_context(
             open_source(
                 source, config, clock=clock, days=days, strict=strict, destination=destination.url
