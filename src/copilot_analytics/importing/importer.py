@@ -131,7 +131,10 @@ class Importer:
         report = ImportReport(source=self._source.name, destination=self._destination.url)
         digest = self._source.stage(stage, report, self._progress)
         if any(one["digest"] == digest for one in before):
-            report.notes.append("It was imported before, and has not changed since.")
+            report.notes.append(
+                "It was imported before, and has not changed since. If the store was emptied "
+                f"meanwhile, delete {stage.path} and import it again."
+            )
             report.finished = True
             stage.note(phase=_DONE)
             stage.clear()
