@@ -31,7 +31,7 @@ from .tracking import ConnectionTracker, OpenConnections, TrackingOptions
 from .typing import Clock, SystemClock
 from .writer import Writer
 
-__all__ = ["Analytics"]
+__all__ = ["Analytics", "spool_settings"]
 
 
 class Analytics:
@@ -114,7 +114,7 @@ class Analytics:
             enabled=self.config.enabled,
             skipped=self._skipped,
             owns_store=self._owns_store,
-            spool=_spool_of(self.config, self.store),
+            spool=spool_settings(self.config, self.store),
             measurements=measurements,
         )
         self.service = AnalyticsService(
@@ -259,7 +259,8 @@ def _open_store(config: AnalyticsConfig, clock: Clock) -> Store:
     )
 
 
-def _spool_of(config: AnalyticsConfig, store: Store) -> SpoolSettings | None:
+def spool_settings(config: AnalyticsConfig, store: Store) -> SpoolSettings | None:
+    """Return where and how events wait for a store; None where they do not."""
     wanted = config.spool == "on" or (config.spool == "auto" and store.remote and SUPPORTED)
     if not wanted:
         return None
