@@ -5,19 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 
-from .errors import CopilotAnalyticsError, MissingDependencyError
+from .errors import CopilotAnalyticsError, MissingDependencyError, StoreUnavailableError
 
 __all__ = ["main"]
 
 USER_ERROR = 2
 """The exit status of a mistake in what was asked; 1 says that the answer itself is bad news."""
 
+UNAVAILABLE = 3
+"""The exit status where the store cannot be used now: not there, not reachable, not permitted."""
+
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
-    """Run the command; a user's mistake is one sentence on standard error and status 2."""
+    """Run the command; a user's mistake is one sentence on standard error and status 2 or 3."""
     # Without a handler, SIGTERM would leave no time to close the store or remove the demo's.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -33,6 +36,6 @@ def main() -> None:
             raise MissingDependencyError(package, "server") from error
     except CopilotAnalyticsError as error:
         sys.stderr.write(f"copilot-analytics: {error}\n")
-        sys.exit(USER_ERROR)
+        sys.exit(UNAVAILABLE if isinstance(error, StoreUnavailableError) else USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -28,6 +28,7 @@ __all__ = [
     "VARIABLE_PREFIX",
     "AnalyticsConfig",
     "Setting",
+    "unknown_variables",
 ]
 
 VARIABLE_PREFIX = "COPILOT_ANALYTICS_"
@@ -445,14 +446,24 @@ SETTINGS: tuple[Setting, ...] = tuple(
 """Every setting, in the order of the fields."""
 
 
-def _warn_of_unknown(variables: Mapping[str, str]) -> None:
+def unknown_variables(environ: Mapping[str, str] | None = None, /) -> list[str]:
+    """Return the variables that start like ours and are none, with what may have been meant.
+
+    Args:
+        environ: the variables; the process's own by default.
+    """
     known = {setting.name.upper(): setting.variable for setting in SETTINGS}
     unknown = []
-    for variable in sorted(variables):
+    for variable in sorted(os.environ if environ is None else environ):
         name = variable.removeprefix(VARIABLE_PREFIX)
         if name == variable or name in known or variable.startswith(_NOT_OURS):
             continue
         close = difflib.get_close_matches(name, known, n=1)
         unknown.append(f"{variable} (did you mean {known[close[0]]}?)" if close else variable)
+    return unknown
+
+
+def _warn_of_unknown(variables: Mapping[str, str]) -> None:
+    unknown = unknown_variables(variables)
     if unknown:
         _log.warning("ignoring variables that are no settings: %s", ", ".join(unknown))

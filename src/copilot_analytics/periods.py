@@ -114,6 +114,11 @@ class DateRange:
         """The millisecond after the last, epoch, UTC."""
         return ((self.end - dt.date(1970, 1, 1)).days + 1) * DAY_MS
 
+    @property
+    def spelled(self) -> str:
+        """The range in words: `YYYY-MM-DD to YYYY-MM-DD (UTC)`."""
+        return f"{self.first_day} to {self.last_day} (UTC)"
+
     def previous(self) -> DateRange:
         """Return the range of equal length that ends the day before this one starts."""
         length = dt.timedelta(days=self.days)

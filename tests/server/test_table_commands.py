@@ -170,6 +170,6 @@ def test_describe_for_programs_names_every_difference(foreign: str, run: Run) ->
 def test_table_that_is_not_there_is_one_sentence(store: str, run: Run) -> None:
     done = run("table", "describe", "--store", store)
 
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 1
     assert "copilot-analytics table create" in done.stderr

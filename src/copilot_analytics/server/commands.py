@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from .. import __version__
-from ..config import AnalyticsConfig
-from ..periods import DateRange
-from ..stores import open_store
-from ..typing import SystemClock
-from ..verification import verify
+from .config_command import show_config
+from .dashboard_command import show_dashboard
+from .doctor_command import examine
+from .erase_command import erase_user
+from .event_commands import show_events
+from .export_command import export
 from .import_commands import import_source
+from .listing_commands import show_commands, show_errors, show_users
+from .options import StoreOption
+from .rollup_commands import rollups
+from .status_command import show_status
 from .table_commands import table
 from .token_commands import TokensOption, tokens
 
@@ -24,28 +29,46 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Frames are for people: pipes, logs and programs get plain text.
+    rich_markup_mode="rich" if sys.stdout.isatty() and sys.stderr.isatty() else None,
     help="See what happens on your AI copilot's WebSockets.",
-    epilog="Settings come from COPILOT_ANALYTICS_* variables; an option wins over its variable.",
+    epilog="Settings come from COPILOT_ANALYTICS_* variables; an option wins over its variable. "
+    "Exit status: 0 all well · 1 a problem was found · 2 wrong use · 3 the store cannot be used "
+    "now · 130 Ctrl-C.",
 )
-rollups = typer.Typer(no_args_is_help=True, help="Check the pre-aggregated numbers.")
-app.add_typer(rollups, name="rollups")
-app.add_typer(tokens, name="token")
-app.add_typer(table, name="table")
-app.command(
-    "import",
-    epilog="Examples: copilot-analytics import events.ndjson.gz · copilot-analytics import "
-    "copilot-analytics.db --store 'dynamodb://omnitrack-copilot-analytics?region=eu-central-1'",
-)(import_source)
 
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        help="Where events are kept, such as sqlite:///copilot-analytics.db.",
-        show_default="COPILOT_ANALYTICS_STORE, else sqlite:///copilot-analytics.db",
-    ),
-]
+
+def _offer(name: str, command: Callable[..., None], example: str, *, panel: str) -> None:
+    app.command(name, epilog=f"Example: copilot-analytics {example}", rich_help_panel=panel)(
+        command
+    )
+
+
+_SEE = "See what happened"
+_MOVE = "Move and remove data"
+_OPERATE = "Operate"
+_SERVE = "Serve"
+
+_offer("status", show_status, "status", panel=_SEE)
+_offer("dashboard", show_dashboard, "dashboard --days 7 --watch", panel=_SEE)
+_offer("commands", show_commands, "commands --days 7 --order-by failures", panel=_SEE)
+_offer("errors", show_errors, "errors --from 2026-11-01 --type TimeoutError", panel=_SEE)
+_offer("users", show_users, "users --order-by last_seen --limit 50", panel=_SEE)
+_offer("events", show_events, "events --type ERROR_OCCURRED --follow", panel=_SEE)
+_offer("export", export, "export events.parquet --days 90", panel=_MOVE)
+_offer(
+    "import",
+    import_source,
+    "import events.ndjson.gz --store sqlite:///copilot-analytics.db",
+    panel=_MOVE,
+)
+_offer("erase-user", erase_user, "erase-user ada@example.com", panel=_MOVE)
+_offer("doctor", examine, "doctor", panel=_OPERATE)
+_offer("config", show_config, "config", panel=_OPERATE)
+app.add_typer(rollups, name="rollups", rich_help_panel=_OPERATE)
+app.add_typer(table, name="table", rich_help_panel=_OPERATE)
+app.add_typer(tokens, name="token", rich_help_panel=_OPERATE)
+
 HostOption = Annotated[str, typer.Option("--host", help="The address to listen on.")]
 PortOption = Annotated[
     int | None,
@@ -80,7 +103,7 @@ def _main(
     """See what happens on your AI copilot's WebSockets."""
 
 
-@app.command(epilog="Example: copilot-analytics demo --once")
+@app.command(epilog="Example: copilot-analytics demo --once", rich_help_panel=_SERVE)
 def demo(
     once: Annotated[
         bool,
@@ -118,7 +141,10 @@ def demo(
     sys.exit(asyncio.run(demonstration.run()))
 
 
-@app.command(epilog="Example: COPILOT_ANALYTICS_TOKEN=… copilot-analytics serve --port 8080")
+@app.command(
+    epilog="Example: COPILOT_ANALYTICS_TOKEN=… copilot-analytics serve --port 8080",
+    rich_help_panel=_SERVE,
+)
 def serve(
     store: StoreOption = None,
     host: HostOption = "127.0.0.1",
@@ -130,26 +156,3 @@ def serve(
     from .serve import serve as run
 
     asyncio.run(run(store=store, host=host, port=port, token=token, tokens=tokens))
-
-
-@rollups.command("verify", epilog="Example: copilot-analytics rollups verify --from 2026-11-01")
-def verify_rollups(
-    store: StoreOption = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="The first day.", show_default="29 days ago"),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="The last day.", show_default="today")
-    ] = None,
-) -> None:
-    """Count the stored events again and say where the rollups differ; status 1 if they do."""
-    config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
-    clock = SystemClock()
-    days = DateRange.of(start, end, now_ms=clock.now_ms())
-    with open_store(config.store, clock=clock) as opened:
-        report = verify(opened, days)
-    console = Console()
-    for line in report.lines():
-        console.print(line, markup=False, highlight=False)
-    raise typer.Exit(1 if report.differences else 0)
