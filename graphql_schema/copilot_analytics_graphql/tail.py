@@ -245,9 +245,14 @@ class _Running(Generic[_T]):
             events: Sequence[AnalyticsEvent] = ()
             attempt = self._guard.attempt("graphql eventRecorded")
             with attempt:
-                events = await self._source.newest_events(self._selection(), limit=READ_EVENTS)
+                try:
+                    events = await self._source.newest_events(self._selection(), limit=READ_EVENTS)
+                except asyncio.CancelledError:
+                    if self.ended:
+                        raise
+                    # Not this task: the read, because the analytics has been closed.
+                    raise RuntimeError from None
             if isinstance(attempt.error, RuntimeError):
-                # The analytics has been closed.
                 for following in self._where:
                     following.fail(attempt.error)
                 return

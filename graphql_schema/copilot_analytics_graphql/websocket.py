@@ -22,6 +22,7 @@ from .execution import Executor
 from .failures import describe_errors
 from .headers import headers_of
 from .origins import Origins
+from .patience import Patience
 from .rates import Slots, TooOftenError, client_address
 from .requests import GraphQLRequest, request_of
 from .responses import Outcome
@@ -43,6 +44,9 @@ _MAX_OPERATIONS = 20
 
 _MAX_SOCKETS = 1_000
 """At once: of one principal, and of one address before anybody knows whose they are."""
+
+_MAX_FOLLOWED = 1_000
+"""Subscriptions of one principal at once, on all sockets."""
 
 _MAX_ID_CHARACTERS = 128
 _MAX_REASON_BYTES = 123
@@ -81,6 +85,9 @@ class WebSocketEndpoint:
         origins: whose pages may connect.
     """
 
+    SEND_SECONDS = 30.0
+    """How long a client may take nothing of what is sent to it: then its socket is given up."""
+
     def __init__(
         self,
         executor: Executor,
@@ -95,6 +102,8 @@ class WebSocketEndpoint:
         self._origins = origins
         self.unknown = Slots(_MAX_SOCKETS)
         self.known = Slots(_MAX_SOCKETS)
+        self.followed = Slots(_MAX_FOLLOWED)
+        self.patience = Patience(self.SEND_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -135,6 +144,7 @@ class _Conversation:
         self._open = True
         self.principal: Principal | None = None
         self._revoked = False
+        self._deadline: asyncio.Timeout | None = None
         self._guardian: asyncio.Task[None] | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
@@ -160,6 +170,7 @@ class _Conversation:
     async def _converse(self) -> None:
         try:
             async with asyncio.timeout(_INIT_SECONDS) as deadline:
+                self._deadline = deadline
                 turn = 0
                 while True:
                     turn += 1
@@ -171,6 +182,8 @@ class _Conversation:
                     else:
                         await self._handle(message)
         except TimeoutError:
+            if not self._open:
+                raise _Closed(None) from None
             if self.principal is None:
                 raise _Closed(4408, "Connection initialisation timeout") from None
             if self._revoked:
@@ -292,10 +305,18 @@ class _Conversation:
             if await self._tell(id, outcome):
                 await self._send({"type": "complete", "id": id})
             return
-        async with aclosing(executor.follow(request, principal)) as outcomes:
-            async for outcome in outcomes:
-                if not await self._tell(id, outcome):
-                    break
+        key, followed = (principal.role, principal.id), self._endpoint.followed
+        if not followed.take(key):
+            why = f"You follow {_MAX_FOLLOWED:,} subscriptions already: complete one."
+            await self._error(id, RefusedError("LIMIT_EXCEEDED", why))
+            return
+        try:
+            async with aclosing(executor.follow(request, principal)) as outcomes:
+                async for outcome in outcomes:
+                    if not await self._tell(id, outcome):
+                        break
+        finally:
+            followed.give(key)
 
     async def _tell(self, id: str, outcome: Outcome) -> bool:
         """Send what an operation came to; return whether more may follow."""
@@ -320,11 +341,22 @@ class _Conversation:
         if not self._open:
             raise _Closed(None)
         try:
-            await self._asgi_send(message)
+            with self._endpoint.patience.wait():
+                await self._asgi_send(message)
+        except TimeoutError:
+            self._give_up()
+            raise _Closed(None) from None
         except OSError:
             # Servers raise one of these once the client has gone.
             self._open = False
             raise _Closed(None) from None
+
+    def _give_up(self) -> None:
+        """End the conversation without another word, which nobody would take."""
+        self._open = False
+        deadline = self._deadline
+        if deadline is not None and not deadline.expired():
+            deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _close(self, closed: _Closed) -> None:
         if closed.code is None or not self._open:
@@ -332,8 +364,10 @@ class _Conversation:
         self._open = False
         reason = closed.reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
         try:
-            await self._asgi_send(
-                {"type": "websocket.close", "code": closed.code, "reason": reason}
-            )
+            with self._endpoint.patience.wait():
+                await self._asgi_send(
+                    {"type": "websocket.close", "code": closed.code, "reason": reason}
+                )
         except OSError:
+            # Gone, or it takes nothing any more, which is a TimeoutError.
             return
