@@ -1,7 +1,8 @@
-"""Serves the endpoint and lets others ask it: `make audit`, `run.py NODE SCHEMATHESIS`.
+"""Serves both endpoints and lets others ask them: `make audit`, `run.py NODE SCHEMATHESIS`.
 
 graphql-http's audits and the client graphql-ws, in JavaScript beside this file, and schemathesis,
-which makes operations up from the schema. The worst status is this one's.
+which makes operations and requests up from the schema and the OpenAPI document. The worst status is
+this one's.
 """
 
 from __future__ import annotations
@@ -17,10 +18,20 @@ from starlette.applications import Starlette
 
 from copilot_analytics import Analytics
 from copilot_analytics.server.listening import base_url, listen, running
-from copilot_analytics_graphql import Authenticate, Credentials, Principal, graphql_routes
+from copilot_analytics.testing import FakeClock
+from copilot_analytics_graphql import (
+    Authenticate,
+    Credentials,
+    Principal,
+    graphql_routes,
+    rest_routes,
+)
 
 FOLDER = Path(__file__).resolve().parent
 BRIEF_MS = 1_500
+
+EXAMPLES_MS = 1_750_000_000_000
+"""2025-06-15T15:06:40Z, which the examples of the OpenAPI document are about."""
 
 
 def authenticator(analytics: Analytics, token: str, brief: str) -> Authenticate:
@@ -41,11 +52,18 @@ async def run(node: str, schemathesis: str) -> int:
     token, brief = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
     analytics = Analytics("memory://")
     analytics.service.track_command_execution("ada", "add-supplier", True, 10.0)
-    routes = graphql_routes(
-        analytics, authenticate=authenticator(analytics, token, brief), rate_limit=None
-    )
+    # A clock that stands still: the examples have answers.
+    examples = Analytics("memory://", clock=FakeClock(EXAMPLES_MS))
+    examples.service.track_command_execution("ada", "add-supplier", True, 10.0)
+    examples.service.track_error("ada", "ValidationError", "no supplier for ada@example.com")
+    authenticate = authenticator(analytics, token, brief)
+    routes = [
+        *graphql_routes(analytics, authenticate=authenticate, rate_limit=None),
+        *rest_routes(examples, authenticate=authenticate, rate_limit=None),
+    ]
     listener = listen("127.0.0.1", 0)
     url = f"{base_url(listener)}/graphql"
+    rest = f"{base_url(listener)}/analytics/openapi.json"
     environment = {
         **os.environ,
         "ENDPOINT": url,
@@ -60,11 +78,16 @@ async def run(node: str, schemathesis: str) -> int:
             schemathesis, "run", url, "--header", f"Authorization: Bearer {token}",
             "--checks", "not_a_server_error", "--max-examples", "50", "--seed", "1", "--no-color",
         ],
+        [
+            schemathesis, "--config-file", str(FOLDER / "rest.toml"), "run", rest,
+            "--header", f"Authorization: Bearer {token}",
+            "--checks", "all", "--max-examples", "100", "--seed", "1", "--no-color",
+        ],
     ]  # fmt: skip
     status = 0
     # What schemathesis writes down is left behind with its folder.
     with tempfile.TemporaryDirectory() as folder:
-        async with analytics, running(Starlette(routes=routes), listener):
+        async with analytics, examples, running(Starlette(routes=routes), listener):
             for command in commands:
                 process = await asyncio.create_subprocess_exec(
                     *command, env=environment, cwd=folder

@@ -14,6 +14,7 @@ from copilot_analytics.typing import Scope
 
 from ..access import Principal
 from ..shared import Shared
+from .download import EXPORT_PARAMETERS
 from .endpoint import Endpoint, read_values
 from .operations import OPERATIONS, Operation, Rule
 from .parameters import Parameter
@@ -79,6 +80,20 @@ _PROBLEMS: Mapping[int, tuple[str, str, str]] = {
     ),
 }
 
+_FILES: Mapping[str, Mapping[str, Any]] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "required": ["period", "exportDate", "summary", "commands", "errors"],
+        }
+    },
+    "text/csv": {"schema": {"type": "string"}},
+    "application/zip": {},
+    "application/x-ndjson": {},
+    "application/vnd.apache.parquet": {},
+}
+
+
 def openapi_document(server: str) -> dict[str, Any]:
     """Return the document.
 
@@ -98,6 +113,7 @@ def openapi_document(server: str) -> dict[str, Any]:
         "security": [{"bearer": []}],
         "paths": {
             **{operation.path: {"get": _operation(operation)} for operation in OPERATIONS},
+            "/export": {"get": _export()},
         },
         "components": {
             "schemas": components,
@@ -138,6 +154,29 @@ def _operation(operation: Operation) -> dict[str, Any]:
                 "headers": etag,
             },
             **_problems(statuses),
+        },
+    }
+
+
+def _export() -> dict[str, Any]:
+    return {
+        "operationId": "exportAnalytics",
+        "summary": "A file of some days",
+        "description": "For admins. It is sent as it is made.",
+        "parameters": _parameters(EXPORT_PARAMETERS),
+        "responses": {
+            "200": {
+                "description": "The file.",
+                "headers": {
+                    "Content-Disposition": {
+                        "description": "Its name.",
+                        "schema": {"type": "string"},
+                        "required": True,
+                    }
+                },
+                "content": _FILES,
+            },
+            **_problems([400, 401, 403, 422, 429, 500, 501, 503]),
         },
     }
 

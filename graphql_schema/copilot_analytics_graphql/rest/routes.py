@@ -14,6 +14,7 @@ from copilot_analytics.typing import ASGIApp
 
 from ..shared import AccessOptions, Shared
 from ..source import Source
+from .download import ExportEndpoint
 from .endpoint import OperationEndpoint, Replies
 from .openapi import OpenAPIEndpoint
 from .operations import OPERATIONS
@@ -84,6 +85,7 @@ def shared_rest_routes(
         operation.path: OperationEndpoint(operation, shared, replies, time_limit=time_limit)
         for operation in OPERATIONS
     }
+    endpoints["/export"] = ExportEndpoint(shared, time_limit=time_limit)
     return [
         route
         for each in dict.fromkeys((prefix, ALIAS_PREFIX))
