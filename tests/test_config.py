@@ -34,6 +34,7 @@ def test_defaults() -> None:
         "write_interval": 5.0,
         "event_retention_days": 90,
         "rollup_retention_days": 800,
+        "cache_url": None,
         "strict": False,
     }
     assert AnalyticsConfig() == AnalyticsConfig.from_env({})
@@ -58,6 +59,7 @@ def test_defaults() -> None:
         ("spool", "1", "on"),
         ("spool", "no", "off"),
         ("spool_dir", "/var/spool/copilot", "/var/spool/copilot"),
+        ("cache_url", "redis://localhost:6379/0", "redis://localhost:6379/0"),
         ("spool_max_bytes", "2000000", 2_000_000),
         ("write_interval", "0.5", 0.5),
         ("event_retention_days", "30", 30),

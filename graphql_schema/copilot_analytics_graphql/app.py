@@ -55,6 +55,7 @@ def create_graphql_app(
     allowed_origins: Collection[str] = (),
     allow_credentials: bool = False,
     rate_limit: RateLimit | None = _RATE_LIMIT,
+    cache_url: str | None = None,
     operations: AllowList | None = None,
     open_introspection: bool = False,
     limits: Limits | None = None,
@@ -74,6 +75,8 @@ def create_graphql_app(
             HTTP; with a WebSocket they always do.
         rate_limit: how often a principal may ask, and a client come without good credentials;
             None: as often as they like.
+        cache_url: a Redis through which processes over one store share answers, such as
+            "redis://localhost:6379/0"; by default the setting `cache_url`, else none.
         operations: the only operations that others than admins may run; None: any.
         open_introspection: whether others than admins may ask for the schema, too.
         limits: what one operation may cost.
@@ -82,14 +85,16 @@ def create_graphql_app(
             where several processes answer. By default a random one, good for this process only.
 
     Raises:
-        ConfigurationError: `authenticate` is no authenticator, an origin is none, or `cursor_key`
-            is too short.
+        ConfigurationError: `authenticate` is no authenticator, an origin is none, `cache_url` is no
+            URL of a Redis, or `cursor_key` is too short.
+        MissingDependencyError: there is a `cache_url`, but not the package redis.
     """
     options = _Options(
         authenticate=authenticate,
         allowed_origins=allowed_origins,
         allow_credentials=allow_credentials,
         rate_limit=rate_limit,
+        cache_url=cache_url,
         operations=operations,
         open_introspection=open_introspection,
         limits=limits,

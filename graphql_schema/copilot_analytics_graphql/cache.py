@@ -1,4 +1,4 @@
-"""The answers' cache; the only module that knows aiocache.
+"""The answers' cache; with `remote.py` the only module that knows aiocache.
 
 aiocache's own decorator is not used: its keys are made of `str(args)`, which gave one tenant's
 answers to another, it cannot hold None, and equal misses all go to the store. Here a key is the
@@ -20,6 +20,8 @@ from aiocache import SimpleMemoryCache
 from aiocache.base import BaseCache
 
 from copilot_analytics.typing import Clock
+
+from .remote import RemoteAnswers
 
 __all__ = ["Answer", "AnswerCache", "CacheKey", "CacheStatistics"]
 
@@ -64,12 +66,14 @@ class CacheStatistics:
         misses: answers that had to be asked for.
         joined: answers that an equal question, under way already, was waited for.
         entries: answers held now.
+        failures: how often a cache that is shared with other processes could not be used.
     """
 
     hits: int
     misses: int
     joined: int
     entries: int
+    failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class AnswerCache:
         backend: where answers are held; not owned. It has to keep Python objects as they are.
         max_entries: at most so many answers are held, the least recently used go first.
         max_weight: and so many rows, by the weights given.
+        remote: where answers are shared with other processes; owned.
     """
 
     def __init__(
@@ -110,12 +115,14 @@ class AnswerCache:
         backend: BaseCache | None = None,
         max_entries: int = MAX_ENTRIES,
         max_weight: int = MAX_WEIGHT,
+        remote: RemoteAnswers | None = None,
     ) -> None:
         self._clock = clock
         # Nothing waits in memory, so that a time-out would only cost a task per look-up.
         self._backend = SimpleMemoryCache(timeout=None) if backend is None else backend
         self._max_entries = max_entries
         self._max_weight = max_weight
+        self._remote = remote
         self._entries: OrderedDict[str, _Size] = OrderedDict()
         self._weight = 0
         self._flights: dict[str, asyncio.Task[Any]] = {}
@@ -126,7 +133,8 @@ class AnswerCache:
         """What it did so far."""
         now = self._clock.now_ms()
         held = sum(size.expires_at > now for size in self._entries.values())
-        return CacheStatistics(self._hits, self._misses, self._joined, held)
+        failures = 0 if self._remote is None else self._remote.failures
+        return CacheStatistics(self._hits, self._misses, self._joined, held, failures)
 
     async def get(
         self,
@@ -155,8 +163,7 @@ class AnswerCache:
         flight = self._flights.get(text)
         # A flight of an event loop that has ended will never land.
         if flight is None or flight.get_loop() is not asyncio.get_running_loop():
-            self._misses += 1
-            flight = asyncio.create_task(self._fly(text, ask, ttl_ms, weight))
+            flight = asyncio.create_task(self._fly(key.question, text, ask, ttl_ms, weight))
             self._flights[text] = flight
             flight.add_done_callback(self._land(text))
         else:
@@ -175,15 +182,44 @@ class AnswerCache:
         return entry
 
     async def _fly(
-        self, text: str, ask: Callable[[], Awaitable[_T]], ttl_ms: int, weight: int
+        self,
+        question: str,
+        text: str,
+        ask: Callable[[], Awaitable[_T]],
+        ttl_ms: int,
+        weight: int,
     ) -> Answer[_T]:
-        asked_at = self._clock.now_ms()
         # The answer is as old as its question.
-        entry = Answer(await ask(), asked_at + ttl_ms)
+        asked_at = self._clock.now_ms()
+        entry = await self._shared(question, text, asked_at + ttl_ms)
+        if entry is None:
+            self._misses += 1
+            asked_at = self._clock.now_ms()
+            entry = Answer(await ask(), asked_at + ttl_ms)
+            if self._remote is not None and weight <= self._max_weight:
+                self._remote.put(question, text, entry.value, entry.expires_at, ttl_ms)
+        else:
+            self._hits += 1
         if weight <= self._max_weight:
-            await self._backend.set(text, entry, ttl=ttl_ms / 1000)
+            left_ms = max(1, entry.expires_at - self._clock.now_ms())
+            await self._backend.set(text, entry, ttl=left_ms / 1000)
             await self._remember(text, _Size(weight, entry.expires_at))
-        return entry
+        return cast("Answer[_T]", entry)
+
+    async def _shared(self, question: str, text: str, at_most: int) -> Answer[object] | None:
+        """Return the answer that another process has shared, if it may still be given."""
+        if self._remote is None:
+            return None
+        found = await self._remote.get(question, text)
+        # Another machine's clock may be ahead: nothing lives longer here than it would by itself.
+        if found is None or found[1] <= self._clock.now_ms():
+            return None
+        return Answer(found[0], min(found[1], at_most))
+
+    async def aclose(self) -> None:
+        """Close the connections to the shared cache, if there is one."""
+        if self._remote is not None:
+            await self._remote.aclose()
 
     def _land(self, text: str) -> Callable[[asyncio.Task[Any]], None]:
         def landed(flight: asyncio.Task[Any]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Required, Self, TypedDict
+
+from copilot_analytics.ids import new_id
 
 from .access import Authenticate, Gatekeeper
 from .cache import AnswerCache
 from .origins import Origins
 from .rates import RateLimit
+from .remote import RemoteAnswers
 from .source import Source
 
 __all__ = ["AccessOptions", "Shared"]
@@ -24,6 +29,7 @@ class AccessOptions(TypedDict, total=False):
     allowed_origins: Collection[str]
     allow_credentials: bool
     rate_limit: RateLimit | None
+    cache_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +53,11 @@ class Shared:
         """Make it for one or more endpoints.
 
         Raises:
-            ConfigurationError: `authenticate` is no authenticator, or an origin is none.
+            ConfigurationError: `authenticate` is no authenticator, an origin is none, or the URL of
+                the cache cannot be used.
+            MissingDependencyError: there is such a URL, but not the package redis.
         """
+        cache_url = options.get("cache_url") or analytics.config.cache_url
         return cls(
             analytics,
             Gatekeeper(
@@ -60,5 +69,21 @@ class Shared:
                 options.get("allowed_origins", ()),
                 credentials=options.get("allow_credentials", False),
             ),
-            AnswerCache(analytics.clock),
+            AnswerCache(
+                analytics.clock,
+                remote=RemoteAnswers(cache_url, _namespace(analytics)) if cache_url else None,
+            ),
         )
+
+
+def _namespace(analytics: Source) -> str:
+    """Return what tells the answers of one store from those of others, and from other pseudonyms'.
+
+    A local store's URL says nothing beyond this machine and this folder, and one in memory is this
+    process's alone.
+    """
+    store = analytics.store
+    where = "" if store.remote else f"{platform.node()}:{Path.cwd()}"
+    if store.url.startswith("memory:"):
+        where = new_id()
+    return f"{store.url}\n{where}\n{analytics.stored_user_id('')}"

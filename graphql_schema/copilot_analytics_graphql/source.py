@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from copilot_analytics import queries, rankings, traffic
+from copilot_analytics.config import AnalyticsConfig
 from copilot_analytics.event_log import EventFilter, EventPage, EventPosition
 from copilot_analytics.events import AnalyticsEvent
 from copilot_analytics.exporting import ExportRequest, ExportStream
 from copilot_analytics.periods import DateRange
 from copilot_analytics.queries import Interval, Metric, SeriesGroup
 from copilot_analytics.rankings import CommandOrder, IntentOrder, Page, Position, UserOrder
-from copilot_analytics.stores.base import Erasure, EventSelection
+from copilot_analytics.stores.base import Erasure, EventSelection, Store
 from copilot_analytics.typing import Clock
 
 __all__ = ["Service", "Source"]
@@ -188,6 +189,16 @@ class Source(Protocol):
     @property
     def clock(self) -> Clock:
         """Tells today, and when a principal has expired."""
+        ...
+
+    @property
+    def config(self) -> AnalyticsConfig:
+        """The settings."""
+        ...
+
+    @property
+    def store(self) -> Store:
+        """What it is asked about; only its name matters here."""
         ...
 
     def stored_user_id(self, user_id: str) -> str:

@@ -229,6 +229,12 @@ def _is_parameter(value: object) -> str | None:
     return "use the name of a query parameter, such as user_id"
 
 
+def _is_cache(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and value.startswith(("redis://", "rediss://"))):
+        return None
+    return "use a URL such as redis://localhost:6379/0"
+
+
 def _extra_keys(text: str) -> dict[str, str]:
     pairs = [item.partition(":") for item in text.split(",") if item.strip()]
     return {name.strip(): kind.strip() or ValueKind.LABEL.value for name, _, kind in pairs}
@@ -372,6 +378,14 @@ class AnalyticsConfig:
         _whole,
         _is_between(1, 36_500, whole=True),
         "How many days rollups are kept: 400 that can be compared with the 400 before them.",
+    )
+    cache_url: str | None = _setting(
+        _NO_NAME,
+        str,
+        _is_cache,
+        "A Redis through which processes that answer over one store share answers: "
+        "redis://[user:password@]host[:port][/database], rediss:// for TLS.",
+        secret=True,
     )
     strict: bool = _setting(
         False,

@@ -36,6 +36,9 @@ class CacheCounters:
     misses: Count = strawberry.field(description="Answers that had to be asked for.")
     joined: Count = strawberry.field(description="Answers that an equal question waited for.")
     entries: Count = strawberry.field(description="Answers held now.")
+    failures: Count = strawberry.field(
+        description="Times that a cache shared with other processes (Redis) could not be used."
+    )
 
     @classmethod
     def of(cls, statistics: CacheStatistics) -> Self:
@@ -45,6 +48,7 @@ class CacheCounters:
             misses=Count(statistics.misses),
             joined=Count(statistics.joined),
             entries=Count(statistics.entries),
+            failures=Count(statistics.failures),
         )
 
 
