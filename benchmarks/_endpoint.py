@@ -3,7 +3,8 @@
     python benchmarks/_endpoint.py DATABASE
 
 Prints its port. `/bare` reads a POST and answers with the bytes that `/graphql` gives to the first
-query; `/jwt` is the endpoint again, behind JWTs; `/cpu` tells the process's CPU time. `/executed`
+query, `/bare-dashboard` with the bytes that were given to `/keep`; `/jwt` is the endpoint again,
+behind JWTs; `/cpu` tells the process's CPU time. `/executed`
 and `/answered` run the dashboard without HTTP and without a cache, and tell how long that took:
 by GraphQL, and by the service alone. The clock steps 4 s a request of `/uncached`, so that nothing
 held is young enough for it.
@@ -27,6 +28,7 @@ from copilot_analytics.typing import Receive, Scope, Send
 from copilot_analytics_graphql import (
     Principal,
     RateLimit,
+    analytics_routes,
     create_graphql_app,
     graphql_routes,
     static_token,
@@ -112,9 +114,20 @@ def build(database: str) -> Starlette:
             clock.steps += 1
             await uncached(scope, receive, send)
 
+    async def bare_dashboard(_: Request) -> Response:
+        return Response(dashboards[0], media_type="application/json")
+
+    async def keep(request: Request) -> Response:
+        dashboards.append(await request.body())
+        return Response("kept")
+
+    dashboards: list[bytes] = []
+
     return Starlette(
         routes=[
-            *graphql_routes(analytics, authenticate=known, rate_limit=RATE_LIMIT),
+            *analytics_routes(analytics, authenticate=known, rate_limit=RATE_LIMIT),
+            Route("/bare-dashboard", bare_dashboard),
+            Route("/keep", keep, methods=["POST"]),
             *graphql_routes(analytics, authenticate=_by_jwt(), path="/jwt", rate_limit=RATE_LIMIT),
             Route("/uncached", Uncached()),
             Route("/bare", bare, methods=["POST"]),

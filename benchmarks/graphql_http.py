@@ -1,7 +1,8 @@
 r"""The GraphQL endpoint over HTTP, against a bare Starlette endpoint and against no HTTP at all.
 
 Cached: server CPU a request of `/graphql` and of an endpoint that reads a POST and returns the same
-bytes, keep-alive connections, interleaved; the ratio of request rates on one core is the inverse.
+bytes, and of REST's dashboard and an endpoint that answers a GET with the same bytes; keep-alive
+connections, interleaved; the ratio of request rates on one core is the inverse.
 Uncached: how long the dashboard takes over HTTP when nothing is held, beside the same query run in
 process, and its store's part.
 
@@ -52,12 +53,15 @@ class Client:
         self._writer.close()
 
 
-def _get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+def _get(path: str, token: str | None = None) -> bytes:
+    credentials = "" if token is None else f"authorization: Bearer {token}\r\n"
+    return f"GET {path} HTTP/1.1\r\nhost: localhost\r\n{credentials}\r\n".encode()
 
 
-def _post(path: str, token: str) -> bytes:
-    body = json.dumps({"query": QUERY}).encode()
+_OPERATION = json.dumps({"query": QUERY}).encode()
+
+
+def _post(path: str, token: str, body: bytes = _OPERATION) -> bytes:
     head = (
         f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
         f"authorization: Bearer {token}\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -94,6 +98,11 @@ async def _measure(port: int, rounds: int, requests: int, events: int) -> int:
     answers = [await client.ask(request) for request in kinds.values()]
     assert answers[0].startswith(b'{"data"'), answers[0][:200]
     assert answers[1] == answers[0] == answers[2]
+    dashboard = await client.ask(_get("/analytics/dashboard", TOKEN))
+    assert await client.ask(_post("/keep", TOKEN, dashboard)) == b"kept"
+    kinds["bare GET"] = _get("/bare-dashboard")
+    kinds["REST"] = _get("/analytics/dashboard", TOKEN)
+    assert await client.ask(kinds["bare GET"]) == dashboard
     cpu: dict[str, list[float]] = {kind: [] for kind in kinds}
     http, executed, answered = [], [], []
     for _ in range(rounds):
@@ -114,6 +123,9 @@ async def _measure(port: int, rounds: int, requests: int, events: int) -> int:
         ratio, low, high = ratios(cpu["bare"], cpu[kind])
         result.at_least(f"cached, {kind} / bare: request rate", ratio, "x", bound)
         print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
+    ratio, low, high = ratios(cpu["bare GET"], cpu["REST"])
+    result.at_least("cached, REST's dashboard / bare: request rate", ratio, "x", 0.8)
+    print(f"{'':<58} {low:.3f} to {high:.3f} over {rounds} interleaved rounds")
     result.line(f"uncached over HTTP, {events:,} events (median)", statistics.median(http), "ms")
     result.line("the same in process (median)", statistics.median(executed), "ms")
     result.line("of which the store's answer (median)", statistics.median(answered), "ms")
