@@ -28,6 +28,8 @@ __all__ = [
     "Summary",
     "UserActivity",
     "UserDay",
+    "commands_of",
+    "patterns_of",
 ]
 
 _Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
