@@ -3,21 +3,24 @@
 Of its own, because it computes as much as the tests do, and because it takes what a busy copilot
 writes only after repairs: it visits an expression by recursion, a level a change, two of its checks
 look through all of the expression again at every level, each query sorts all of the table by slow
-comparisons, and each value of an answer is searched for under the ten names it might have.
+comparisons, and each value of an answer is searched for under the ten names it might have. Its own
+server lists the folders of all AWS services and starts a connection and a thread with every
+request; this one keeps connections, and knows of DynamoDB alone.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any, ClassVar
 
 from moto.core.serialize import JSONSerializer
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import validators
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import create_backend_app
 
 _CHECKS = (
     (validators.ActionCountValidator, "verify_action_counts"),
@@ -56,6 +59,56 @@ def _serialize_structure(self: Any, serialized: Any, value: Any, shape: Any, key
 _serialize_any_structure = JSONSerializer._serialize_type_structure
 
 
+class _Server(ThreadingHTTPServer):
+    """One thread a connection."""
+
+    request_queue_size = 128
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Answers with moto's application."""
+
+    protocol_version = "HTTP/1.1"
+    application: ClassVar[Any] = create_backend_app("dynamodb")
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.command,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": self.path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": str(self.connection.getsockname()[1]),
+            "SERVER_PROTOCOL": self.request_version,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": BytesIO(body),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in self.headers.items():
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+        chunks = self.application(environ, self._start)
+        self._answer(b"".join(chunks))
+
+    def _start(self, status: str, headers: list[tuple[str, str]], *_: object) -> Any:
+        self._status, self._headers = status, headers
+
+    def _answer(self, body: bytes) -> None:
+        lines = [f"{self.protocol_version} {self._status}"]
+        lines += (
+            f"{name}: {value}" for name, value in self._headers if name.lower() != "content-length"
+        )
+        lines += (f"Content-Length: {len(body)}", "", "")
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + body)
+
+
 def main() -> None:
     setattr(JSONSerializer, "_serialize_type_structure", _serialize_structure)  # noqa: B010
     setattr(Table, "all_items", _all_items)  # noqa: B010 - typed otherwise
@@ -63,11 +116,9 @@ def main() -> None:
         setattr(validator, name, _once(getattr(validator, name)))
     sys.setrecursionlimit(100_000)
     threading.stack_size(64 * 2**20)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # else it tells of every request
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    print(f"http://{host}:{port}", flush=True)  # noqa: T201
+    server = _Server(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)  # noqa: T201
     sys.stdin.read()
 
 
