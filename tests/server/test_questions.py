@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -219,6 +220,42 @@ def on_a_terminal(folder: Path, columns: int, *arguments: str) -> str:
     os.close(ours)
     assert process.wait() == 0
     return said.decode()
+
+
+def test_watching_shows_the_dashboard_until_ctrl_c(filled: str, tmp_path: Path) -> None:
+    """On the whole terminal, which is as it was afterwards."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [SCRIPT, "dashboard", "--watch", "--every", "1", "--store", filled],
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm-256color"},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    while said.count(b"Ctrl-C ends it") < 2:
+        said += os.read(ours, 65_536)
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # how Linux tells the end
+        while piece := os.read(ours, 65_536):
+            said += piece
+    os.close(ours)
+
+    assert process.wait() == 130
+    assert b"Dashboard" in said
+    assert b"Traceback" not in said
+    assert said.count(b"\x1b[?1049h") == said.count(b"\x1b[?1049l") == 1
+
+
+@pytest.mark.usefixtures("filled")
+def test_watching_needs_a_terminal(tell: Tell) -> None:
+    done = tell("dashboard", "--watch")
+
+    assert (done.status, done.out) == (2, "")
+    assert "no terminal" in done.err
+    assert tell("dashboard", "--watch", "--json").status == 2
 
 
 def test_a_narrow_terminal_gets_whole_names_in_lines_that_fit(filled: str, tmp_path: Path) -> None:

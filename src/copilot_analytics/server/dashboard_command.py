@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from ..errors import QuestionError, StoreUnavailableError
 from ..queries import ActivityTotals, Comparison, Dashboard, Summary
@@ -22,9 +23,22 @@ from .options import (
     range_of,
 )
 from .tables import commands_table, patterns_table
-from .telling import change, console, count, milliseconds, percent, table, tell_json, titled
+from .telling import (
+    change,
+    console,
+    count,
+    milliseconds,
+    percent,
+    table,
+    tell_json,
+    titled,
+    waiting,
+)
 
 __all__ = ["show_dashboard"]
+
+_HINT = Text("Ctrl-C ends it.", style="dim")
+"""Above all, where it is seen however low the terminal is."""
 
 
 def show_dashboard(
@@ -54,7 +68,8 @@ def show_dashboard(
             answers = opened.answers
             _watch(lambda: answers.dashboard(range_of(start, end, days), top=top), every)
             return
-        dashboard = opened.answers.dashboard(range, top=top)
+        with waiting("Asking the store"):
+            dashboard = opened.answers.dashboard(range, top=top)
     if as_json:
         tell_json(dashboard)
         return
@@ -113,10 +128,7 @@ def _watch(ask: Callable[[], Dashboard], every: float) -> None:
     with Live(console=out, screen=True, auto_refresh=False) as live:
         while True:
             try:
-                live.update(Group(*_parts(out, ask()), _HINT), refresh=True)
+                live.update(Group(_HINT, *_parts(out, ask())), refresh=True)
             except StoreUnavailableError as error:
-                live.update(Group(f"{error}", _HINT), refresh=True)
+                live.update(Group(_HINT, Text(str(error))), refresh=True)
             time.sleep(every)
-
-
-_HINT = "Ctrl-C ends it."

@@ -22,7 +22,7 @@ from .findings import Finding, State, problem
 from .options import JSONOption, Opened, StoreOption, settings
 from .store_checks import check_store
 from .telling import as_json as to_json
-from .telling import console
+from .telling import console, waiting
 from .token_commands import TokensOption
 from .traffic_checks import check_traffic
 
@@ -40,7 +40,8 @@ def examine(
     Looks at settings, extras, store, permissions, clocks, spool, tokens, privacy and what arrives,
     and changes nothing. Status 1 if there is a problem.
     """
-    findings = list(_findings(store, tokens))
+    with waiting("Looking"):
+        findings = list(_findings(store, tokens))
     problems = sum(one.state is State.PROBLEM for one in findings)
     if as_json:
         answer = {"problems": problems, "findings": to_json(findings)}

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError
 from ..redaction import bound_id
 from ..stores import Erasure
 from .options import JSONOption, StoreOption, open_configured
-from .telling import count, tell_json
+from .telling import count, tell_json, waiting
 
 __all__ = ["erase_user"]
 
@@ -35,8 +35,9 @@ def erase_user(
         if not yes:
             _confirm(opened.store.url)
         erased = Erasure()
-        for stored_id in dict.fromkeys((opened.stored_user_id(user_id), bound_id(user_id))):
-            erased += opened.store.erase_user(stored_id)
+        with waiting("Erasing"):
+            for stored_id in dict.fromkeys((opened.stored_user_id(user_id), bound_id(user_id))):
+                erased += opened.store.erase_user(stored_id)
     if as_json:
         tell_json(erased)
         return

@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ..periods import DateRange
 from ..rankings import CommandOrder, Page, UserOrder
 from .options import (
     DaysOption,
@@ -19,7 +20,7 @@ from .options import (
     range_of,
 )
 from .tables import command_table, commands_table, patterns_table, user_table, users_table
-from .telling import console, tell_json
+from .telling import console, tell_json, waiting
 
 __all__ = ["show_commands", "show_errors", "show_users"]
 
@@ -42,20 +43,16 @@ def show_commands(
     as_json: JSONOption = False,
 ) -> None:
     """List which commands ran, how well and how fast; or show one."""
-    out = console()
     range = range_of(start, end, days)
-    with open_configured(store) as opened:
-        if name is not None:
-            stats = opened.answers.command_stats(name, range)
-            if as_json:
-                tell_json({"range": range, "command": stats})
-            else:
-                out.print(command_table(out, stats, range))
-            return
+    if name is not None:
+        _show_command(name, store, range, as_json=as_json)
+        return
+    with open_configured(store) as opened, waiting("Asking the store"):
         page = opened.answers.popular_commands(range, order_by=order_by, search=search, first=limit)
     if as_json:
         tell_json({"range": range, "totalCount": page.total_count, "commands": page.rows})
         return
+    out = console()
     out.print(commands_table(out, page.rows, range))
     _tell_rest(page)
 
@@ -73,15 +70,15 @@ def show_errors(
     as_json: JSONOption = False,
 ) -> None:
     """List error patterns: errors that are equal but for details."""
-    out = console()
     range = range_of(start, end, days)
-    with open_configured(store) as opened:
+    with open_configured(store) as opened, waiting("Asking the store"):
         page = opened.answers.error_patterns(
             range, error_type=error_type, search=search, first=limit
         )
     if as_json:
         tell_json({"range": range, "totalCount": page.total_count, "errors": page.rows})
         return
+    out = console()
     out.print(patterns_table(out, page.rows, range))
     _tell_rest(page)
 
@@ -103,16 +100,11 @@ def show_users(
     as_json: JSONOption = False,
 ) -> None:
     """List the signed-in users and what they did; or show one."""
-    out = console()
     range = range_of(start, end, days)
-    with open_configured(store) as opened:
-        if user_id is not None:
-            activity = opened.answers.user_activity(opened.stored_user_id(user_id), range)
-            if as_json:
-                tell_json({"range": range, "user": activity})
-            else:
-                out.print(user_table(out, activity, range))
-            return
+    if user_id is not None:
+        _show_user(user_id, store, range, as_json=as_json)
+        return
+    with open_configured(store) as opened, waiting("Asking the store"):
         page = opened.answers.users(
             range,
             order_by=order_by,
@@ -123,8 +115,29 @@ def show_users(
     if as_json:
         tell_json({"range": range, "totalCount": page.total_count, "users": page.rows})
         return
+    out = console()
     out.print(users_table(out, page.rows, range))
     _tell_rest(page)
+
+
+def _show_command(name: str, store: str | None, range: DateRange, *, as_json: bool) -> None:
+    with open_configured(store) as opened, waiting("Asking the store"):
+        stats = opened.answers.command_stats(name, range)
+    if as_json:
+        tell_json({"range": range, "command": stats})
+        return
+    out = console()
+    out.print(command_table(out, stats, range))
+
+
+def _show_user(user_id: str, store: str | None, range: DateRange, *, as_json: bool) -> None:
+    with open_configured(store) as opened, waiting("Asking the store"):
+        activity = opened.answers.user_activity(opened.stored_user_id(user_id), range)
+    if as_json:
+        tell_json({"range": range, "user": activity})
+        return
+    out = console()
+    out.print(user_table(out, activity, range))
 
 
 def _tell_rest(page: Page[_T]) -> None:

@@ -15,7 +15,7 @@ from ..spool.spooling import root_of
 from ..stores import EventSelection
 from ..typing import Clock
 from .options import JSONOption, Opened, StoreOption, open_configured
-from .telling import ago, console, count, megabytes, minute, plain, table, tell_json
+from .telling import ago, console, count, megabytes, minute, plain, table, tell_json, waiting
 
 __all__ = ["Status", "Today", "show_status", "status_of"]
 
@@ -58,7 +58,7 @@ class Today:
 
 def show_status(store: StoreOption = None, as_json: JSONOption = False) -> None:
     """Show what is stored, what waits to be, and the newest event."""
-    with open_configured(store) as opened:
+    with open_configured(store) as opened, waiting("Asking the store"):
         status = status_of(opened)
         now_ms = opened.clock.now_ms()
     if as_json:

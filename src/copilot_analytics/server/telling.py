@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -43,10 +44,14 @@ __all__ = [
     "tell_json",
     "titled",
     "users",
+    "waiting",
 ]
 
 _NOTHING = "-"
 _UNCUT_COLUMNS = 10_000
+
+_MOMENT = 0.5
+"""Seconds after which whoever waits is told what for."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -178,6 +183,28 @@ def as_json(value: object) -> Any:
 def _camel(name: str) -> str:
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show on standard error that something takes longer than a moment, where that is a terminal.
+
+    Args:
+        what: what is done.
+    """
+    errors = console(stderr=True)
+    if not errors.is_terminal:
+        yield
+        return
+    status = errors.status(f"{what} …")
+    later = threading.Timer(_MOMENT, status.start)
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
+        later.join()
+        status.stop()
 
 
 @contextmanager
