@@ -15,6 +15,7 @@ from .cursors import Cursors
 from .execution import Executor
 from .http import HTTPEndpoint
 from .limits import Limits
+from .links import ExportLinks
 from .rates import RateLimit
 from .rest import shared_rest_routes
 from .shared import AccessOptions, Shared
@@ -81,8 +82,9 @@ def create_graphql_app(
         open_introspection: whether others than admins may ask for the schema, too.
         limits: what one operation may cost.
         time_limit: how long one operation may take, in seconds.
-        cursor_key: signs the cursors of lists, at least 32 bytes: give one, the same everywhere,
-            where several processes answer. By default a random one, good for this process only.
+        cursor_key: signs the cursors of lists and links to exports, at least 32 bytes: give one,
+            the same everywhere, where several processes answer. By default a random one, good for
+            this process only.
 
     Raises:
         ConfigurationError: `authenticate` is no authenticator, an origin is none, `cache_url` is no
@@ -125,6 +127,7 @@ def _graphql_app(shared: Shared, options: _GraphQLOptions) -> ASGIApp:
         time_limit=options.get("time_limit", _TIME_LIMIT_SECONDS),
         cursors=Cursors(options.get("cursor_key")),
         answers=shared.answers,
+        links=shared.links,
         operations=options.get("operations"),
         open_introspection=options.get("open_introspection", False),
     )
@@ -177,7 +180,8 @@ def analytics_routes(
     Raises:
         ConfigurationError: an option cannot be used, see `create_graphql_app`.
     """
-    shared = Shared.of(analytics, options)
+    links = ExportLinks(f"{prefix}/export", options.get("cursor_key"))
+    shared = Shared.of(analytics, options, links)
     app = _graphql_app(shared, options)
     return [
         Route(path, app),

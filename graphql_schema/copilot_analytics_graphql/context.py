@@ -14,6 +14,7 @@ from copilot_analytics.periods import DateRange
 
 from .access import Principal
 from .cursors import Cursors
+from .links import ExportLinks
 from .questions import CachedQuestions
 from .ranges import RangeInput, asked_range
 from .responses import ResponseCache
@@ -40,6 +41,7 @@ class Context:
         cursors: signs places in lists.
         source: what is asked about.
         document: what they ask, parsed and validated.
+        links: makes links to exports; None where there is no REST beside it.
         updates: answers that are followed.
         tail: events that are followed.
     """
@@ -51,6 +53,7 @@ class Context:
     cursors: Cursors
     source: Source
     document: DocumentNode
+    links: ExportLinks | None
     updates: Updates
     tail: EventTail[EventRecorded]
 

@@ -21,6 +21,7 @@ _MAX_ERRORS = 20
 """Each looks for the name that may have been meant, which takes milliseconds."""
 
 _INTROSPECTION = frozenset({"__schema", "__type"})
+_PERSONAL = frozenset({"url"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,13 @@ class Prepared:
         document: what it says.
         errors: what validation says.
         introspects: whether it asks for the schema.
+        is_personal: whether it asks for what is made for one principal, such as a signed link.
     """
 
     document: DocumentNode
     errors: tuple[GraphQLError, ...]
     introspects: bool
+    is_personal: bool
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation to run: the one of that name, or the only one.
@@ -71,8 +74,10 @@ def prepare(text: str, limits: Limits) -> Prepared:
     check_text(text, limits)
     document = parse(text)
     check_structure(document, limits)
+    names = {field.name.value for field in fields_of(document)}
     return Prepared(
         document,
         tuple(validate(core_schema(), document, max_errors=_MAX_ERRORS)),
-        any(field.name.value in _INTROSPECTION for field in fields_of(document)),
+        not names.isdisjoint(_INTROSPECTION),
+        not names.isdisjoint(_PERSONAL),
     )

@@ -19,6 +19,7 @@ from .cursors import Cursors
 from .errors import RefusedError
 from .failures import describe_errors, mask
 from .limits import Limits
+from .links import ExportLinks
 from .operations import Checked, OperationError, Operations
 from .questions import CachedQuestions
 from .requests import GraphQLRequest
@@ -43,6 +44,7 @@ class Executor:
         time_limit: how long it may take, in seconds; a read that is abandoned ends in its thread.
         cursors: signs places in lists.
         answers: holds answers; None: one of its own.
+        links: makes links to exports; None where there is no REST beside it.
         operations: the only ones that others than admins may run; None: any.
         open_introspection: whether others than admins may ask for the schema.
     """
@@ -55,6 +57,7 @@ class Executor:
         time_limit: float,
         cursors: Cursors | None = None,
         answers: AnswerCache | None = None,
+        links: ExportLinks | None = None,
         operations: AllowList | None = None,
         open_introspection: bool = False,
     ) -> None:
@@ -63,6 +66,7 @@ class Executor:
             source.clock, limits=limits, allowed=operations, open_introspection=open_introspection
         )
         self._cursors = cursors or Cursors()
+        self._links = links
         self._time_limit = time_limit
         self._cache = answers or AnswerCache(source.clock)
         self._responses = ResponseCache(source.clock)
@@ -87,7 +91,7 @@ class Executor:
         held = self._responses.held(key)
         if held is not None:
             return held
-        if self._operations.kind(request) is OperationType.QUERY:
+        if self._operations.is_shared(request):
             return await self._responses.get(
                 key, lambda freshness: self._attempt(request, principal, freshness)
             )
@@ -180,6 +184,7 @@ class Executor:
             cursors=self._cursors,
             source=self._source,
             document=checked.prepared.document,
+            links=self._links,
             updates=self._updates,
             tail=self._tail,
         )

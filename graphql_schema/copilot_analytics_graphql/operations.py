@@ -94,6 +94,15 @@ class Operations:
         except GraphQLError:
             return None
 
+    def is_shared(self, request: GraphQLRequest) -> bool:
+        """Return whether all with the same rights who ask it at once may get one response."""
+        try:
+            prepared = prepare(request.query, self._limits)
+            operation = prepared.operation(request.operation_name).operation
+        except GraphQLError:
+            return False
+        return operation is OperationType.QUERY and not prepared.is_personal
+
     def check(
         self, request: GraphQLRequest, principal: Principal, kinds: Collection[OperationType]
     ) -> Checked:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from copilot_analytics.errors import QuestionError
-from copilot_analytics.exporting import ExportRequest
+from copilot_analytics.exporting import ExportRequest, parse_position
 
 from . import event_log, lists
 from .context import Context
@@ -89,6 +88,19 @@ _Section = Annotated[
         description="The table of a CSV; without it, an archive of all. JSON holds them all."
     ),
 ]
+_ByteOrderMark = Annotated[
+    bool,
+    strawberry.argument(description="Whether a CSV begins with a byte order mark, for Excel."),
+]
+_After = Annotated[
+    str | None,
+    strawberry.argument(
+        description=(
+            "Only events after this place, for an NDJSON download that broke off: "
+            "timestamp:eventId of its last whole line."
+        )
+    ),
+]
 
 
 async def _dashboard(info: Info, range: RangeArgument = None, top: _Top = 5) -> Dashboard | None:
@@ -155,19 +167,22 @@ async def _connections(info: Info, range: RangeArgument = None) -> Connections |
 
 
 async def _export(
-    info: Info, format: _Format, range: RangeArgument = None, section: _Section = None
+    info: Info,
+    format: _Format,
+    range: RangeArgument = None,
+    section: _Section = None,
+    byte_order_mark: _ByteOrderMark = False,
+    after: _After = None,
 ) -> Export | None:
     context = info.context
-    request = ExportRequest(context.range(range), format, section)
-    if not request.is_text:
-        raise _no_content(request)
-    return Export.of(request, context.questions)
-
-
-def _no_content(request: ExportRequest) -> QuestionError:
-    if request.format is ExportFormat.CSV:
-        return QuestionError("section", None, "a CSV holds one table: give COMMANDS or ERRORS")
-    return QuestionError("format", request.format.value, "events are too many for an answer")
+    request = ExportRequest(
+        context.range(range),
+        format,
+        section,
+        byte_order_mark=byte_order_mark,
+        after=None if after is None else parse_position(after),
+    )
+    return Export.of(request, context)
 
 
 async def _recorder_health(info: Info) -> RecorderHealth | None:

@@ -278,6 +278,10 @@ class CachedQuestions:
             weight=periods * (1 if group_by is None else 1 + top),
         )
 
+    def unshared(self) -> None:
+        """Say that the response is for whoever asked, and is not to be given again."""
+        self._freshness.spoil()
+
     async def export(self, request: ExportRequest) -> ExportStream:
         """See `AnalyticsService.export`; a file is large and wanted once, so it is not cached."""
         self._freshness.spoil()

@@ -12,6 +12,7 @@ from copilot_analytics.ids import new_id
 
 from .access import Authenticate, Gatekeeper
 from .cache import AnswerCache
+from .links import ExportLinks
 from .origins import Origins
 from .rates import RateLimit
 from .remote import RemoteAnswers
@@ -41,15 +42,19 @@ class Shared:
         gatekeeper: lets in, and counts, over all endpoints.
         origins: whose pages may ask.
         answers: holds answers, whichever endpoint has asked for them.
+        links: makes links to REST's exports; None where no REST is beside it.
     """
 
     source: Source
     gatekeeper: Gatekeeper
     origins: Origins
     answers: AnswerCache
+    links: ExportLinks | None = None
 
     @classmethod
-    def of(cls, analytics: Source, options: AccessOptions) -> Self:
+    def of(
+        cls, analytics: Source, options: AccessOptions, links: ExportLinks | None = None
+    ) -> Self:
         """Make it for one or more endpoints.
 
         Raises:
@@ -73,6 +78,7 @@ class Shared:
                 analytics.clock,
                 remote=RemoteAnswers(cache_url, _namespace(analytics)) if cache_url else None,
             ),
+            links,
         )
 
 

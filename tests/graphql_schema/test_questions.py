@@ -182,7 +182,8 @@ def test_mistakes_name_the_argument_and_the_fix(endpoint: Any) -> None:
         (
             "{export(format:CSV){content}}",
             "section",
-            "section cannot be null: a CSV holds one table: give COMMANDS or ERRORS.",
+            "section cannot be null: a CSV holds one table: give COMMANDS or ERRORS, or take its "
+            "url.",
         ),
         (
             "{export(format:JSON,section:ERRORS){content}}",
@@ -199,7 +200,7 @@ def test_mistakes_name_the_argument_and_the_fix(endpoint: Any) -> None:
                 assert error["extensions"]["code"] == "BAD_USER_INPUT"
                 assert error["extensions"]["argument"] == argument
                 assert message.endswith(f"{error['extensions']['fix']}.")
-                assert error["path"] == [query[1:].partition("(")[0]]
+                assert error["path"][0] == query[1:].partition("(")[0]
 
     asyncio.run(ask())
 

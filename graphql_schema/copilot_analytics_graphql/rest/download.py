@@ -13,10 +13,11 @@ from copilot_analytics.queries import ExportFormat, ExportSection
 from copilot_analytics.typing import Scope
 
 from ..access import Principal
+from ..links import LINK_PARAMETERS, LinkError
 from ..shared import Shared
-from .endpoint import Endpoint, days_of, read_values
+from .endpoint import Endpoint, days_of
 from .operations import END, START
-from .parameters import Choice, Flag, Parameter
+from .parameters import Choice, Flag, Parameter, read_query
 from .problems import ProblemError, explain
 from .replies import FileReply, Sendable, accepts_gzip, problem_reply
 
@@ -85,12 +86,32 @@ class ExportEndpoint(Endpoint):
         self._time_limit = time_limit
         self._under_way = 0
 
+    async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Principal:
+        links = self._shared.links
+        if links is None or scope["method"] not in ("GET", "HEAD") or not _is_link(scope):
+            return await super()._admit(scope, headers)
+        given = self._given(scope)
+        try:
+            link = links.check(given, self._shared.source.clock.now_ms())
+        except LinkError as exc:
+            raise ProblemError(403, "FORBIDDEN", exc.fix) from None
+        if b"authorization" in headers:
+            principal = await super()._admit(scope, headers)
+            if not links.is_of(link, principal):
+                raise ProblemError(403, "FORBIDDEN", "The link was made for somebody else.")
+            return principal
+        # Counted as one who asks, apart from whom it was made for: nothing says who that is.
+        principal = Principal(f"link:{link.by}", "admin", link.expires_at)
+        self._shared.gatekeeper.charge(principal)
+        return principal
+
     async def _reply(
         self, scope: Scope, headers: Mapping[bytes, bytes], principal: Principal
     ) -> Sendable:
         if not principal.sees_all:
             raise ProblemError(403, "FORBIDDEN", "Only an admin may ask this.")
-        values: Mapping[str, Any] = read_values(scope, _PARAMETERS)
+        given = self._given(scope)
+        values: Mapping[str, Any] = {name: each.value(given) for name, each in _PARAMETERS.items()}
         if self._under_way >= MAX_AT_ONCE:
             raise ProblemError(
                 503,
@@ -111,6 +132,12 @@ class ExportEndpoint(Endpoint):
             )
         return problem_reply(explain(attempt.error or RuntimeError()))
 
+    def _given(self, scope: Scope) -> Mapping[str, str]:
+        known = [*_PARAMETERS]
+        if self._shared.links is not None and _is_link(scope):
+            known += LINK_PARAMETERS
+        return read_query(scope.get("query_string", b""), known)
+
     async def _file(self, values: Mapping[str, Any]) -> ExportStream:
         source = self._shared.source
         request = ExportRequest(
@@ -129,6 +156,10 @@ class ExportEndpoint(Endpoint):
                 yield chunk
         finally:
             self._under_way -= 1
+
+
+def _is_link(scope: Scope) -> bool:
+    return b"signature=" in scope.get("query_string", b"")
 
 
 def _refusal(error: Exception, time_limit: float) -> ProblemError:

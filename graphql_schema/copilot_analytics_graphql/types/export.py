@@ -10,7 +10,9 @@ import strawberry
 
 from copilot_analytics.errors import QuestionError
 from copilot_analytics.exporting import ExportRequest
+from copilot_analytics.queries import ExportFormat
 
+from ..context import Context
 from ..questions import CachedQuestions
 
 __all__ = ["MAX_CONTENT_BYTES", "Export"]
@@ -29,14 +31,14 @@ class _Reading:
     """Reads an export's text when it is first asked for, once for all fields that tell of it."""
 
     def __init__(self, request: ExportRequest, questions: CachedQuestions) -> None:
-        self._request = request
+        self.request = request
         self._questions = questions
         self._lock = asyncio.Lock()
         self._text: _Text | None = None
 
     async def text(self) -> _Text | None:
         """Return the text; None where the file is none."""
-        if not self._request.is_text:
+        if not self.request.is_text:
             return None
         async with self._lock:
             if self._text is None:
@@ -44,7 +46,7 @@ class _Reading:
         return self._text
 
     async def _read(self) -> _Text:
-        stream = await self._questions.export(self._request)
+        stream = await self._questions.export(self.request)
         size, chunks = 0, list[bytes]()
         async for chunk in stream.chunks:
             size += len(chunk)
@@ -62,14 +64,26 @@ async def _size(root: strawberry.Parent[Export]) -> int | None:
 
 async def _content(root: strawberry.Parent[Export]) -> str | None:
     text = await root.reading.text()
-    if text is not None and text.content is None:
+    if text is None:
+        raise _no_text(root.reading.request)
+    if text.content is None:
         raise QuestionError(
             "range",
             f"one whose export has {text.size:,} bytes",
             f"at most {MAX_CONTENT_BYTES:,} fit an answer; take it from its url, or ask for fewer "
             "days, or for one section",
         )
-    return None if text is None else text.content
+    return text.content
+
+
+def _no_text(request: ExportRequest) -> QuestionError:
+    if request.format is ExportFormat.CSV:
+        return QuestionError(
+            "section", None, "a CSV holds one table: give COMMANDS or ERRORS, or take its url"
+        )
+    return QuestionError(
+        "format", request.format.value, "events are too many for an answer: take them from its url"
+    )
 
 
 @strawberry.type(description="A file to download.")
@@ -78,6 +92,12 @@ class Export:
 
     filename: str = strawberry.field(description="A file name that says what it holds.")
     content_type: str = strawberry.field(description="Its MIME type.")
+    url: str | None = strawberry.field(
+        description=(
+            "Where to download it, a path on this server: for five minutes, without credentials. "
+            "Null where the REST API is not beside this endpoint."
+        )
+    )
     reading: strawberry.Private[_Reading]
 
     size: int | None = strawberry.field(
@@ -87,16 +107,19 @@ class Export:
     content: str | None = strawberry.field(
         resolver=_content,
         description=(
-            "Its whole text; null, with an error that says so, when it exceeds 5 MB. Events and "
-            "archives have none."
+            "Its whole text; null, with an error that says so, when it exceeds 5 MB, and for "
+            "events and archives."
         ),
     )
 
     @classmethod
-    def of(cls, request: ExportRequest, questions: CachedQuestions) -> Self:
+    def of(cls, request: ExportRequest, context: Context) -> Self:
         """Return the file, of which nothing has been made yet."""
+        context.questions.unshared()
+        links, now_ms = context.links, context.source.clock.now_ms()
         return cls(
+            url=None if links is None else links.url(request, context.principal, now_ms),
             filename=request.filename,
             content_type=request.content_type,
-            reading=_Reading(request, questions),
+            reading=_Reading(request, context.questions),
         )
