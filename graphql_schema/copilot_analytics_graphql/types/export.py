@@ -94,8 +94,8 @@ class Export:
     content_type: str = strawberry.field(description="Its MIME type.")
     url: str | None = strawberry.field(
         description=(
-            "Where to download it, a path on this server: for five minutes, without credentials. "
-            "Null where the REST API is not beside this endpoint."
+            "Where to download it, a path on this server: for five minutes, without credentials; "
+            "null where the REST API is not beside this endpoint."
         )
     )
     reading: strawberry.Private[_Reading]
