@@ -13,6 +13,7 @@ from copilot_analytics.histogram import (
     MIN_MS,
     ZERO_BUCKET,
     bucket,
+    merged,
     quantile,
     value_of,
 )
@@ -85,3 +86,23 @@ def test_quantile_of_merged_counts_is_that_of_all_durations(
 @pytest.mark.parametrize("counts", [{}, {3: 0}])
 def test_quantile_without_durations_is_none(counts: dict[int, int]) -> None:
     assert quantile(counts, 0.5) is None
+
+
+@given(st.lists(durations, min_size=1), st.integers(1, 30))
+def test_merged_bins_hold_every_duration_and_leave_no_gap(
+    samples: list[float], at_most: int
+) -> None:
+    bins = merged(Counter(map(bucket, samples)), at_most)
+
+    assert len(bins) <= at_most
+    assert [up_to for _, up_to, _ in bins[:-1]] == [above for above, _, _ in bins[1:]]
+    assert bins[0][2] > 0
+    assert bins[-1][2] > 0
+    for above, up_to, count in bins:
+        within = [each for each in samples if above < min(each, MAX_MS) <= up_to]
+        none = sum(1 for each in samples if each == 0) if above == 0 else 0
+        assert len(within) + none == count
+
+
+def test_no_durations_make_no_bins() -> None:
+    assert merged({3: 0}, 24) == []

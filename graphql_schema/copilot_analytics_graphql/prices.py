@@ -90,6 +90,7 @@ PRICES = Prices(
         "Summary.events": 14,
         "PopularCommandConnection.edges": ROWS,
         "CommandStats.errorsByType": 50,
+        "CommandStats.histogram": 24,
         "ErrorPatternConnection.edges": ROWS,
         "ErrorPattern.affectedUserIds": 100,
         "IntentConnection.edges": ROWS,

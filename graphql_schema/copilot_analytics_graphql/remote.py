@@ -36,7 +36,7 @@ _MAX_WRITES = 64
 _MAX_BYTES = 1024 * 1024
 """Of one answer."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when answers of one release must not be read by another, whose types say the same."""
 
 _FORMS: Mapping[str, Any] = {

@@ -19,6 +19,7 @@ __all__ = [
     "ZERO_BUCKET",
     "bucket",
     "buckets",
+    "merged",
     "quantile",
     "value_of",
 ]
@@ -59,6 +60,37 @@ def bucket(ms: float) -> int:
 def buckets(times_ms: Iterable[float]) -> list[int]:
     """Return the bucket of each of some durations; see `bucket`."""
     return [bisect_left(_BOUNDS, ms) + ZERO_BUCKET for ms in times_ms]
+
+
+def merged(counts: Mapping[int, int], at_most: int) -> list[tuple[float, float, int]]:
+    """Return a histogram in few bins, each of the same number of buckets, gaps included.
+
+    Args:
+        counts: durations by bucket, see `bucket`.
+        at_most: how many bins, at least 1.
+
+    Returns:
+        `(above, up_to, count)` of each bin, in milliseconds; durations of the zero bucket are above
+        0. Empty without durations.
+    """
+    present = [index for index, count in counts.items() if count > 0]
+    if not present:
+        return []
+    first = min(present)
+    width = math.ceil((max(present) - first + 1) / at_most)
+    sums = [0] * math.ceil((max(present) - first + 1) / width)
+    for index in present:
+        sums[(index - first) // width] += counts[index]
+    edges = [first - 1 + width * place for place in range(len(sums) + 1)]
+    return [
+        (_edge(above), _edge(up_to), count)
+        for above, up_to, count in zip(edges, edges[1:], sums, strict=False)
+    ]
+
+
+def _edge(bucket: int) -> float:
+    # Up to which durations belong to a bucket.
+    return 0.0 if bucket < ZERO_BUCKET else min(max(_power(bucket), MIN_MS), MAX_MS)
 
 
 def value_of(bucket: int) -> float:

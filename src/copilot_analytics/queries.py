@@ -25,6 +25,7 @@ __all__ = [
     "ExportSection",
     "Interval",
     "Latency",
+    "LatencyBin",
     "Metric",
     "PopularCommand",
     "RecorderHealth",
@@ -155,6 +156,21 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class LatencyBin:
+    """A part of a distribution of durations.
+
+    Attributes:
+        from_ms: the durations are above this,
+        to_ms: and at most this.
+        count: how many there are.
+    """
+
+    from_ms: float
+    to_ms: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DistinctUsers:
     """How many signed-in users, and whether that is exact or within about 2.3 %."""
 
@@ -277,6 +293,7 @@ class CommandStats:
         failures: how often it did not.
         success_rate: successes / executions, 0..1; None if it never ran.
         execution: how long it took.
+        histogram: the same in at most 24 bins of equal ratio, in order; empty without samples.
         last_executed: the last time it ran in the range, epoch ms; None if it never did.
         users: distinct signed-in users who ran it.
         errors_by_type: errors it raised, most frequent first.
@@ -288,6 +305,7 @@ class CommandStats:
     failures: int
     success_rate: float | None
     execution: Latency
+    histogram: tuple[LatencyBin, ...]
     last_executed: int | None
     users: DistinctUsers
     errors_by_type: tuple[ErrorTypeCount, ...]

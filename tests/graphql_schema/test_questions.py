@@ -85,6 +85,9 @@ def test_every_operation_answers(endpoint: Any) -> None:
     stats = answers["commandStats"]
     assert (stats["executions"], stats["successes"], stats["failures"]) == (10, 8, 2)
     assert stats["execution"]["averageMs"] == 100.0
+    [times] = stats["histogram"]
+    assert times["fromMs"] < 100 < times["toMs"]
+    assert times["count"] == stats["execution"]["count"] == 10
     assert stats["users"] == {"count": 2, "exact": True}
     assert answers["popularCommands"]["edges"][0]["node"]["successRate"] == 0.8
     assert answers["errorPatterns"]["edges"][0]["node"]["trend"]["daily"]["values"][-1] == 1

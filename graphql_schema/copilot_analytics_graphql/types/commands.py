@@ -12,7 +12,7 @@ from copilot_analytics.periods import DateRange
 from ..context import Context
 from ..enums import Interval, Metric
 from ..scalars import Count, Timestamp
-from .figures import ErrorTypeCount, Latency, Users
+from .figures import ErrorTypeCount, Latency, LatencyBin, Users
 from .series import TimeSeries
 
 __all__ = ["CommandStats", "PopularCommand"]
@@ -45,6 +45,12 @@ class CommandStats:
         description="successes / executions, 0..1; null if it never ran."
     )
     execution: Latency = strawberry.field(description="How long it took.")
+    histogram: list[LatencyBin] = strawberry.field(
+        description=(
+            "How long it took, as a distribution: at most 24 bins of equal ratio, in order, those "
+            "without samples included; empty without any."
+        )
+    )
     last_executed: Timestamp | None = strawberry.field(
         description="The last time it ran in the range; null if it never did."
     )
@@ -74,6 +80,7 @@ class CommandStats:
             failures=Count(stats.failures),
             success_rate=stats.success_rate,
             execution=Latency.of(stats.execution),
+            histogram=[LatencyBin.of(each) for each in stats.histogram],
             last_executed=None if stats.last_executed is None else Timestamp(stats.last_executed),
             users=Users.of(stats.users),
             errors_by_type=[ErrorTypeCount.of(entry) for entry in stats.errors_by_type],

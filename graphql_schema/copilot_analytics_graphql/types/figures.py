@@ -19,6 +19,7 @@ __all__ = [
     "ErrorTypeComparison",
     "ErrorTypeCount",
     "Latency",
+    "LatencyBin",
     "LatencyComparison",
     "MeasureComparison",
     "Period",
@@ -123,6 +124,20 @@ class Latency:
             p95_ms=latency.p95_ms,
             p99_ms=latency.p99_ms,
         )
+
+
+@strawberry.type(description="A part of a distribution of durations.")
+class LatencyBin:
+    """See `queries.LatencyBin`."""
+
+    from_ms: float = strawberry.field(description="Durations above this, in milliseconds,")
+    to_ms: float = strawberry.field(description="and at most this, in milliseconds.")
+    count: Count = strawberry.field(description="How many there are.")
+
+    @classmethod
+    def of(cls, each: queries.LatencyBin) -> Self:
+        """Return the part."""
+        return cls(from_ms=each.from_ms, to_ms=each.to_ms, count=Count(each.count))
 
 
 @strawberry.type(description="How long something took, beside the previous period.")

@@ -9,7 +9,7 @@ from ..periods import DateRange
 from ..queries import CommandStats, DistinctUsers, PopularCommand
 from ..rankings import CommandOrder, Page, Position
 from ..rollups import Rollup, RollupKind
-from ._figures import NO_USERS, error_types, family, latency, mean_ms, ratio
+from ._figures import NO_USERS, bins, error_types, family, latency, mean_ms, ratio
 from ._pages import check_limit, ranked, sought
 from ._reader import Reader
 
@@ -118,6 +118,7 @@ def _command_stats(name: str, rollup: Rollup, users: DistinctUsers) -> CommandSt
         failures=counters.get("failures", 0),
         success_rate=ratio(counters.get("successes", 0), executions),
         execution=latency(counters, "execution", "x."),
+        histogram=bins(counters, "x."),
         last_executed=rollup.last or None,
         users=users,
         errors_by_type=error_types(family(counters, "error.").items()),

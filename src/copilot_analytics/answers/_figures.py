@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..histogram import quantile
-from ..queries import DistinctUsers, ErrorTypeCount, Latency
+from ..histogram import merged, quantile
+from ..queries import DistinctUsers, ErrorTypeCount, Latency, LatencyBin
 
-__all__ = ["NO_USERS", "error_types", "family", "latency", "mean_ms", "ratio"]
+__all__ = ["NO_USERS", "bins", "error_types", "family", "latency", "mean_ms", "ratio"]
 
 NO_USERS = DistinctUsers(0, exact=True)
 """Nobody, for sure."""
+
+_MAX_BINS = 24
+"""As many as people can tell apart in a drawing."""
 
 
 def ratio(part: int, whole: int) -> float | None:
@@ -41,9 +44,18 @@ def latency(counters: Mapping[str, int], name: str, prefix: str) -> Latency:
     samples = counters.get(f"{name}_samples", 0)
     if not samples:
         return Latency()
-    buckets = {int(bucket): n for bucket, n in family(counters, prefix).items()}
+    buckets = _buckets(counters, prefix)
     return Latency(
         samples,
         mean_ms(counters, name),
         *(quantile(buckets, q) for q in (0.5, 0.95, 0.99)),
     )
+
+
+def bins(counters: Mapping[str, int], prefix: str) -> tuple[LatencyBin, ...]:
+    """Return a distribution of durations in few bins, from buckets of a family."""
+    return tuple(LatencyBin(*each) for each in merged(_buckets(counters, prefix), _MAX_BINS))
+
+
+def _buckets(counters: Mapping[str, int], prefix: str) -> dict[int, int]:
+    return {int(bucket): n for bucket, n in family(counters, prefix).items()}
