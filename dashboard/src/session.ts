@@ -18,18 +18,17 @@ export interface Session {
 /** Why nobody is signed in. */
 export class SignInError extends Error {}
 
-async function answer(response: Response): Promise<Session> {
-  const body = (await response.json().catch(() => null)) as Partial<Session & { error: string }> | null;
-  if (!response.ok || body?.id === undefined) {
-    throw new SignInError(body?.error ?? `The server answered ${response.status}.`);
-  }
-  return body as Session;
+type Told = Session | { readonly id: null } | { readonly error: string };
+
+async function told(response: Response): Promise<Session | null> {
+  const body = (await response.json().catch(() => null)) as Told | null;
+  if (response.ok && body !== null && "id" in body) return body.id === null ? null : body;
+  throw new SignInError(body !== null && "error" in body ? body.error : `The server answered ${response.status}.`);
 }
 
 /** Who is signed in; null for nobody. */
 export async function currentSession(): Promise<Session | null> {
-  const response = await fetch(address("/session"), { cache: "no-store" });
-  return response.status === 401 ? null : answer(response);
+  return told(await fetch(address("/session"), { cache: "no-store" }));
 }
 
 /** Sign in with a token, or with the code of a link. */
@@ -44,7 +43,9 @@ export async function signIn(credentials: { token: string } | { code: string }):
   } catch {
     throw new SignInError("The server cannot be reached. Is it running? Try again.");
   }
-  return answer(response);
+  const session = await told(response);
+  if (session === null) throw new SignInError("The server knows nobody by this.");
+  return session;
 }
 
 /** End the session, on the server too. */

@@ -1,6 +1,7 @@
-"""The GraphQL endpoint and the REST API: routes for Starlette and FastAPI.
+"""The GraphQL endpoint, the REST API and the page: routes for Starlette and FastAPI.
 
-`graphql_routes(analytics, authenticate=…)`, `rest_routes(…)`, or both with `analytics_routes(…)`.
+`graphql_routes(analytics, authenticate=…)`, `rest_routes(…)`, `dashboard_routes(…)`, or all with
+`analytics_routes(…)`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from copilot_analytics.errors import MissingDependencyError
 try:
     from .access import Authenticate, Credentials, Principal, Role
     from .allow_list import AllowList
-    from .app import analytics_routes, create_graphql_app, graphql_routes
+    from .app import create_graphql_app, graphql_routes
     from .authenticators import any_of, request_user, static_token
+    from .dashboard.codes import SignInCodes
     from .limits import Limits
+    from .mounting import analytics_routes, create_dashboard_app, dashboard_routes
     from .rates import RateLimit
     from .rest import rest_routes
     from .schema import build_schema
@@ -29,11 +32,14 @@ __all__ = [
     "Principal",
     "RateLimit",
     "Role",
+    "SignInCodes",
     "TokenFile",
     "analytics_routes",
     "any_of",
     "build_schema",
+    "create_dashboard_app",
     "create_graphql_app",
+    "dashboard_routes",
     "graphql_routes",
     "request_user",
     "rest_routes",

@@ -1,4 +1,4 @@
-"""The endpoint as an ASGI application, and as routes for Starlette and FastAPI."""
+"""GraphQL's endpoint as an ASGI application, and as routes for Starlette and FastAPI."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from .cursors import Cursors
 from .execution import Executor
 from .http import HTTPEndpoint
 from .limits import Limits
-from .links import ExportLinks
 from .rates import RateLimit
-from .rest import shared_rest_routes
 from .shared import AccessOptions, Shared
 from .source import Source
 from .websocket import WebSocketEndpoint
 
-__all__ = ["analytics_routes", "create_graphql_app", "graphql_routes"]
+__all__ = [
+    "TIME_LIMIT_SECONDS",
+    "EndpointOptions",
+    "create_graphql_app",
+    "graphql_app",
+    "graphql_routes",
+]
 
 MAX_REQUEST_BYTES = 64 * 1024
 """The dashboard's own operation has 3 KB."""
 
 _RATE_LIMIT = RateLimit()
 
-_TIME_LIMIT_SECONDS = 10.0
+TIME_LIMIT_SECONDS = 10.0
 
 
 class _Endpoint:
@@ -60,7 +64,7 @@ def create_graphql_app(
     operations: AllowList | None = None,
     open_introspection: bool = False,
     limits: Limits | None = None,
-    time_limit: float = _TIME_LIMIT_SECONDS,
+    time_limit: float = TIME_LIMIT_SECONDS,
     cursor_key: str | None = None,
 ) -> ASGIApp:
     """Return the endpoint as an ASGI application that answers on any path.
@@ -91,7 +95,7 @@ def create_graphql_app(
             URL of a Redis, or `cursor_key` is too short.
         MissingDependencyError: there is a `cache_url`, but not the package redis.
     """
-    options = _Options(
+    options = EndpointOptions(
         authenticate=authenticate,
         allowed_origins=allowed_origins,
         allow_credentials=allow_credentials,
@@ -103,7 +107,7 @@ def create_graphql_app(
         time_limit=time_limit,
         cursor_key=cursor_key,
     )
-    return _graphql_app(Shared.of(analytics, options), options)
+    return graphql_app(Shared.of(analytics, options), options)
 
 
 class _GraphQLOptions(TypedDict, total=False):
@@ -116,15 +120,16 @@ class _GraphQLOptions(TypedDict, total=False):
     cursor_key: str | None
 
 
-class _Options(AccessOptions, _GraphQLOptions, total=False):
+class EndpointOptions(AccessOptions, _GraphQLOptions, total=False):
     """What `create_graphql_app` takes, likewise."""
 
 
-def _graphql_app(shared: Shared, options: _GraphQLOptions) -> ASGIApp:
+def graphql_app(shared: Shared, options: _GraphQLOptions) -> ASGIApp:
+    """Return the endpoint over what it shares with others beside it; see `create_graphql_app`."""
     executor = Executor(
         shared.source,
         limits=options.get("limits") or Limits(),
-        time_limit=options.get("time_limit", _TIME_LIMIT_SECONDS),
+        time_limit=options.get("time_limit", TIME_LIMIT_SECONDS),
         cursors=Cursors(options.get("cursor_key")),
         answers=shared.answers,
         links=shared.links,
@@ -139,7 +144,7 @@ def _graphql_app(shared: Shared, options: _GraphQLOptions) -> ASGIApp:
 
 
 def graphql_routes(
-    analytics: Source, *, path: str = "/graphql", **options: Unpack[_Options]
+    analytics: Source, *, path: str = "/graphql", **options: Unpack[EndpointOptions]
 ) -> list[BaseRoute]:
     """Return the endpoint's routes, HTTP and WebSocket at exactly `path`.
 
@@ -157,36 +162,3 @@ def graphql_routes(
     """
     app = create_graphql_app(analytics, **options)
     return [Route(path, app), WebSocketRoute(path, app)]
-
-
-def analytics_routes(
-    analytics: Source,
-    *,
-    path: str = "/graphql",
-    prefix: str = "/analytics",
-    **options: Unpack[_Options],
-) -> list[BaseRoute]:
-    """Return the routes of both endpoints: GraphQL at `path`, REST below `prefix`.
-
-    They hold their answers in one cache and count what a principal asks together, which
-    `graphql_routes` and `rest_routes` side by side do not.
-
-    Args:
-        analytics: answers; not owned.
-        path: where GraphQL is.
-        prefix: where REST is, see `rest_routes`.
-        options: see `create_graphql_app`; `authenticate` is required.
-
-    Raises:
-        ConfigurationError: an option cannot be used, see `create_graphql_app`.
-    """
-    links = ExportLinks(f"{prefix}/export", options.get("cursor_key"))
-    shared = Shared.of(analytics, options, links)
-    app = _graphql_app(shared, options)
-    return [
-        Route(path, app),
-        WebSocketRoute(path, app),
-        *shared_rest_routes(
-            shared, prefix=prefix, time_limit=options.get("time_limit", _TIME_LIMIT_SECONDS)
-        ),
-    ]

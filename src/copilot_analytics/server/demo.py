@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from copilot_analytics_graphql import static_token
+from copilot_analytics_graphql import Principal, SignInCodes, static_token
 
 from ..analytics import Analytics
 from ..config import AnalyticsConfig
@@ -24,6 +24,7 @@ from ..periods import DAY_MS, DateRange, day_of
 from .demo_app import demo_app
 from .demo_report import differences, fetch_dashboard, tables
 from .listening import base_url, listen, running
+from .page import sign_in_link
 from .sample_copilot import CopilotCrashError
 from .serve import chosen_token
 from .simulation import Population, live_session, past_days, trickle_of_sessions
@@ -94,7 +95,9 @@ class Demo:
         else:
             await self._make_past(analytics, population, tally, console)
         endpoint = base_url(listener)
-        async with running(demo_app(analytics, static_token(token)), listener) as server:
+        codes = SignInCodes(analytics.clock)
+        app = demo_app(analytics, static_token(token), codes)
+        async with running(app, listener) as server:
             if server.done():  # it has said why
                 return 1
             logging.getLogger("uvicorn.error").addFilter(_is_news)
@@ -112,7 +115,8 @@ class Demo:
                 console.print(f"All {count} numbers are what the simulator counted.")
             if self.once:
                 return 1 if wrong else 0
-            _print_addresses(console, endpoint, token, analytics.store.url)
+            link = sign_in_link(endpoint, codes, Principal("admin", "admin"))
+            _print_addresses(console, endpoint, link, token, analytics.store.url)
             trickle = asyncio.create_task(trickle_of_sessions(_socket_url(endpoint), population))
             try:
                 await server
@@ -181,8 +185,9 @@ def _socket_url(endpoint: str) -> str:
     return f"ws{endpoint.removeprefix('http')}/ws"
 
 
-def _print_addresses(console: Console, endpoint: str, token: str, store: str) -> None:
+def _print_addresses(console: Console, endpoint: str, link: str, token: str, store: str) -> None:
     for name, value in (
+        ("Page", link),
         ("GraphQL", f"{endpoint}/graphql"),
         ("REST", f"{endpoint}/analytics"),
         ("Copilot", _socket_url(endpoint)),
@@ -190,5 +195,5 @@ def _print_addresses(console: Console, endpoint: str, token: str, store: str) ->
         ("Store", store),
     ):
         console.print(f"{name:<9}{value}", markup=False, soft_wrap=True)
-    console.print("A browser that opens the GraphQL address shows how to ask it.")
+    console.print("The page's address signs you in once, within ten minutes; later the token does.")
     console.print("Users go on talking to the copilot. Ctrl-C ends.")

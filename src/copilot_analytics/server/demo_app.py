@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from copilot_analytics_graphql import Authenticate, analytics_routes
+from copilot_analytics_graphql import Authenticate, SignInCodes, analytics_routes
 from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 from ..analytics import Analytics
+from .page import PAGE
 from .sample_copilot import CopilotCrashError, Ending, Request
 
 __all__ = ["LIVE_SPEED", "demo_app"]
@@ -22,13 +23,23 @@ LIVE_SPEED = 0.1
 """Live answers take a tenth of the scripts' time, so that the demo is over in seconds."""
 
 
-def demo_app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
-    """Return the sample copilot's application, observed by `analytics`."""
+def demo_app(
+    analytics: Analytics, authenticate: Authenticate, codes: SignInCodes | None = None
+) -> Starlette:
+    """Return the sample copilot's application, observed by `analytics`.
+
+    Args:
+        analytics: observes, and answers; not owned.
+        authenticate: tells who may ask.
+        codes: sign somebody in to the page once.
+    """
     app = Starlette(
         routes=[
             WebSocketRoute("/ws", _copilot),
             Route("/", _home),
-            *analytics_routes(analytics, authenticate=authenticate),
+            *analytics_routes(
+                analytics, authenticate=authenticate, dashboard=PAGE, sign_in_codes=codes
+            ),
         ]
     )
     app.add_middleware(AnalyticsMiddleware, analytics=analytics)
@@ -36,7 +47,7 @@ def demo_app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
 
 
 async def _home(request: HTTPRequest) -> RedirectResponse:
-    return RedirectResponse("/graphql")
+    return RedirectResponse(f"{PAGE}/")
 
 
 async def _copilot(websocket: WebSocket) -> None:

@@ -1,4 +1,4 @@
-"""`copilot-analytics serve`: the GraphQL endpoint and the REST API over a store, no copilot."""
+"""`copilot-analytics serve`: the page, GraphQL and REST over a store, no copilot."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from copilot_analytics_graphql import (
     Authenticate,
+    Principal,
+    SignInCodes,
     TokenFile,
     analytics_routes,
     any_of,
@@ -21,6 +26,7 @@ from ..analytics import Analytics
 from ..config import AnalyticsConfig
 from ..errors import ConfigurationError
 from .listening import base_url, listen, running
+from .page import PAGE, session_key, sign_in_link
 
 __all__ = ["MIN_TOKEN_BYTES", "chosen_token", "serve"]
 
@@ -45,18 +51,35 @@ def chosen_token(given: str | None) -> tuple[str, bool]:
     return given, False
 
 
-def _app(analytics: Analytics, authenticate: Authenticate) -> Starlette:
-    return Starlette(routes=analytics_routes(analytics, authenticate=authenticate))
+def _app(
+    analytics: Analytics, authenticate: Authenticate, token: str | None, codes: SignInCodes
+) -> Starlette:
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            *analytics_routes(
+                analytics,
+                authenticate=authenticate,
+                dashboard=PAGE,
+                session_key=None if token is None else session_key(token),
+                sign_in_codes=codes,
+            ),
+        ]
+    )
 
 
-def _authenticator(token: str | None, tokens: Path | None) -> tuple[Authenticate, str | None]:
-    """Return who is let in, and the token that was generated for it, if one was."""
-    if tokens is None:
-        chosen, generated = chosen_token(token)
-        return static_token(chosen), chosen if generated else None
-    if not token:
-        return TokenFile(tokens), None
-    return any_of(static_token(chosen_token(token)[0]), TokenFile(tokens)), None
+async def _home(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{PAGE}/")
+
+
+def _authenticator(token: str | None, tokens: Path | None) -> Authenticate:
+    """Return who is let in: by the administrator's token, by a file of tokens, or by either."""
+    known: list[Authenticate] = []
+    if token is not None:
+        known.append(static_token(token))
+    if tokens is not None:
+        known.append(TokenFile(tokens))
+    return any_of(*known)
 
 
 async def serve(
@@ -80,21 +103,29 @@ async def serve(
         ConfigurationError: an option cannot be used.
         StoreError: the store cannot be opened.
     """
-    authenticate, generated = _authenticator(token, tokens)
+    chosen, is_generated = (None, False) if tokens and not token else chosen_token(token)
+    authenticate = _authenticator(chosen, tokens)
     config = AnalyticsConfig.from_env(**({} if store is None else {"store": store}))
     analytics = Analytics(config=config)
     await asyncio.to_thread(analytics.store.open)
     listener = listen(host, port)
-    async with analytics, running(_app(analytics, authenticate), listener) as server:
+    codes = SignInCodes(analytics.clock)
+    app = _app(analytics, authenticate, chosen, codes)
+    async with analytics, running(app, listener) as server:
         if not server.done():
             console = Console(highlight=False, soft_wrap=True)
+            if chosen is None:
+                console.print(f"Page     {base_url(listener)}{PAGE}")
+            else:
+                link = sign_in_link(base_url(listener), codes, Principal("admin", "admin"))
+                console.print(f"Page     {link}   (signs you in once, within ten minutes)")
             console.print(f"GraphQL  {base_url(listener)}/graphql")
             console.print(f"REST     {base_url(listener)}/analytics")
             console.print(f"Store    {analytics.store.url}", markup=False)
             if tokens is not None:
                 console.print(f"Tokens   {tokens}", markup=False)
-            if generated is not None:
+            if is_generated:
                 console.print(
-                    f"Token    {generated}   (shown once; COPILOT_ANALYTICS_TOKEN sets another)"
+                    f"Token    {chosen}   (shown once; COPILOT_ANALYTICS_TOKEN sets another)"
                 )
         await server

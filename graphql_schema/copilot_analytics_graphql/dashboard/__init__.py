@@ -1,0 +1,1 @@
+"""The page: a dashboard for administrators, their sign-in, and GraphiQL, under one path."""
