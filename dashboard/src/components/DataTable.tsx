@@ -79,7 +79,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, sorting, onSort
                   ) : (
                     <button type="button" className="sort" onClick={() => sort(column)}>
                       {column.title}
-                      <span aria-hidden="true">{direction === undefined ? "↕" : direction === "descending" ? "↓" : "↑"}</span>
+                      {direction === undefined ? null : <span aria-hidden="true">{direction === "descending" ? "↓" : "↑"}</span>}
                     </button>
                   )}
                 </th>

@@ -101,7 +101,7 @@ function Figures({ connections, series }: FiguresProps) {
             }))}
           />
         </Panel>
-        <Latency title="How long they lasted" latency={connections.duration} />
+        <Latency title="How long they lasted" latency={connections.duration} better="neither" />
       </div>
     </>
   );

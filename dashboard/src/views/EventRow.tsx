@@ -29,7 +29,7 @@ function details(metadata: Shown["metadata"]): readonly string[] {
     if (typeof value === "number") found.push(text(value));
   };
   if (metadata.commandName != null) found.push(metadata.commandName);
-  if (metadata.intent != null) found.push(metadata.intent);
+  if (metadata.intent != null && metadata.intent !== metadata.commandName) found.push(metadata.intent);
   add(metadata.confidence, (value) => `${percent(value)} sure`);
   if (metadata.errorType != null) found.push(metadata.errorType);
   if (metadata.errorMessage != null && metadata.errorMessage !== "") found.push(metadata.errorMessage);

@@ -1,4 +1,4 @@
-import { Change } from "../components/Change.tsx";
+import { type Better, Change } from "../components/Change.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { count, duration } from "../format.ts";
 import type { StreamingQuery } from "../generated/operations.ts";
@@ -8,10 +8,11 @@ type Measured = NonNullable<StreamingQuery["streaming"]>["ttft"];
 interface LatencyProps {
   readonly title: string;
   readonly latency: Measured;
+  readonly better?: Better;
 }
 
 /** How long something took: average and percentiles, beside the previous period's. */
-export function Latency({ title, latency }: LatencyProps) {
+export function Latency({ title, latency, better = "down" }: LatencyProps) {
   const rows = [
     ["Average", latency.averageMs],
     ["p50", latency.p50Ms],
@@ -38,7 +39,7 @@ export function Latency({ title, latency }: LatencyProps) {
                 <td className="end">{duration(measure.value)}</td>
                 <td className="end">{duration(measure.previous)}</td>
                 <td className="end">
-                  <Change ratio={measure.changeRatio} better="down" />
+                  <Change ratio={measure.changeRatio} better={better} />
                 </td>
               </tr>
             ))}
