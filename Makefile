@@ -8,7 +8,7 @@ PYTHON ?= python3.13 python3.12 python3.11 python3
 ARGS ?=
 
 SDL := graphql_schema/schema.graphql
-TYPESCRIPT := graphql_schema/typescript
+PAGE := dashboard
 CLIENTS := tests/clients
 WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
@@ -31,17 +31,17 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check typescript audit bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check page codegen typescript audit bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.product ## Run a sample copilot, simulated users and their dashboard (ARGS="--once": and end)
+demo: page ## Run a sample copilot, simulated users and their dashboard (ARGS="--once": and end)
 	@$(BIN)/copilot-analytics demo $(ARGS)
 
-test: $(VENV)/.development ## Run the tests (ARGS go to pytest)
+test: $(VENV)/.development page ## Run the tests (ARGS go to pytest)
 	@$(BIN)/pytest $(ARGS)
 
 check: $(VENV)/.development ## Lint, formatting, types (mypy, pyright), import contracts
@@ -52,7 +52,7 @@ check: $(VENV)/.development ## Lint, formatting, types (mypy, pyright), import c
 	$(BIN)/lint-imports --no-logo
 
 # The tests run in the unpacked sdist, whose packages are deleted: they can only find the installed wheel.
-wheel-test: $(VENV)/.development ## Build the sdist and from it the wheel; test that wheel without the sources
+wheel-test: $(VENV)/.development page ## Build the sdist and from it the wheel; test that wheel without the sources
 	@rm -rf build $(WHEEL_VENV)
 	@mkdir -p build/sdist
 	@$(BIN)/python -m build --no-isolation --outdir build/dist >build/log 2>&1 || { cat build/log >&2; exit 1; }
@@ -101,15 +101,22 @@ sdl-check: $(VENV)/.product ## Fail when graphql_schema/schema.graphql is not wh
 	@$(print_sdl) >build/schema.graphql
 	@diff -u $(SDL) build/schema.graphql || { echo '$(SDL) is stale: run `make sdl` and commit it.' >&2; exit 1; }
 
-typescript: $(TYPESCRIPT)/node_modules/.package-lock.json ## Lint SDL and operations, generate and compile TypeScript
-	@$(use_node); cd graphql_schema && node typescript/node_modules/eslint/bin/eslint.js --max-warnings 0 \
-		--config typescript/eslint.config.js schema.graphql operations
-	@$(use_node); cd $(TYPESCRIPT) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json \
-		&& node node_modules/typescript/bin/tsc --project tsconfig.json
-	@echo 'The operations and what uses them compile.'
+page: $(VENV)/.product ## Build the page if its sources have changed (COPILOT_ANALYTICS_PAGE=require: or fail)
+	@$(BIN)/python $(PAGE)/page_build.py
 
-$(TYPESCRIPT)/node_modules/.package-lock.json: $(TYPESCRIPT)/package-lock.json | $(VENV)/.development
-	@$(use_node); cd $(TYPESCRIPT) && node "$$npm" ci --no-fund --no-audit --loglevel=error
+codegen: $(PAGE)/node_modules/.development-lock-hash ## Write the page's TypeScript types of the operations
+	@$(use_node); cd $(PAGE) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json
+
+typescript: page $(PAGE)/node_modules/.development-lock-hash ## Check SDL, operations and the page: lint, types, tests, budget
+	@$(use_node); cd $(PAGE) && node node_modules/.bin/graphql-codegen-cjs --check --silent --config codegen.json \
+		|| { echo '$(PAGE)/src/generated is stale: run `make codegen` and commit it.' >&2; exit 1; }
+	@$(use_node); node $(PAGE)/node_modules/eslint/bin/eslint.js --max-warnings 0 --config $(PAGE)/eslint.config.js \
+		$(PAGE) graphql_schema/schema.graphql graphql_schema/operations
+	@$(use_node); cd $(PAGE) && node node_modules/typescript/bin/tsc --project tsconfig.json \
+		&& node --test --test-reporter=dot "src/**/*.test.ts" && node scripts/budget.js
+
+$(PAGE)/node_modules/.development-lock-hash: $(PAGE)/package-lock.json | $(VENV)/.development
+	@$(BIN)/python $(PAGE)/page_build.py packages
 	@touch $@
 
 audit: $(CLIENTS)/node_modules/.package-lock.json $(AUDIT_VENV)/.ready ## Audit the endpoint: graphql-http, graphql-ws, schemathesis
@@ -143,9 +150,9 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 
 clean: ## Remove what was built and cached
 	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV) $(AUDIT_VENV)
-	@rm -rf $(TYPESCRIPT)/node_modules $(TYPESCRIPT)/operations.ts $(CLIENTS)/node_modules
+	@rm -rf $(PAGE)/node_modules $(CLIENTS)/node_modules graphql_schema/copilot_analytics_graphql/dashboard/built
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
-	@find src plugins graphql_schema tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	@find src plugins graphql_schema tests examples benchmarks dashboard -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the virtual environment, too
 	@rm -rf $(VENV)

@@ -27,6 +27,7 @@ PACKAGES = {
 EXTRAS = {
     "all",
     "cdk",
+    "dashboard",
     "dynamodb",
     "graphql",
     "jwt",
@@ -37,6 +38,7 @@ EXTRAS = {
     "starlette",
     "websockets",
 }
+PAGE = "copilot_analytics_graphql/dashboard/built/"
 JUNK = re.compile(r"(^|/)(\.venv|\.git|__pycache__|build|dist|node_modules)(/|$)|\.(db|pyc)$")
 
 needs_sources = pytest.mark.skipif(
@@ -52,6 +54,7 @@ class Built:
 
     sdist: set[str]
     wheel: set[str]
+    wheel_bytes: int
     metadata: email.message.Message
     entry_points: str
 
@@ -77,6 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         return Built(
             sdist={str(name) for name in names},
             wheel=set(wheel.namelist()),
+            wheel_bytes=wheel_path.stat().st_size,
             metadata=email.parser.Parser().parsestr(wheel.read(f"{info}/METADATA").decode()),
             entry_points=wheel.read(f"{info}/entry_points.txt").decode(),
         )
@@ -114,12 +118,33 @@ def test_wheel_says_that_every_package_is_typed(built: Built) -> None:
 
 
 @needs_sources
-def test_wheel_holds_code_and_the_template_only(built: Built) -> None:
+def test_wheel_holds_code_the_template_and_the_page_only(built: Built) -> None:
     code = [name for name in built.wheel if ".dist-info/" not in name]
 
     assert not [name for name in code if JUNK.search(name) or "test_" in name]
-    data = [name for name in code if PurePosixPath(name).suffix not in {".py", ".typed"}]
-    assert data == ["copilot_analytics/infrastructure/template.yaml"]
+    data = {name for name in code if PurePosixPath(name).suffix not in {".py", ".typed"}}
+    page = {name for name in data if name.startswith(PAGE)}
+    assert data - page == {"copilot_analytics/infrastructure/template.yaml"}
+    assert not [name for name in page if name.endswith((".ts", ".tsx", ".map"))]
+
+
+@needs_sources
+@pytest.mark.parametrize("name", ["index.html", "graphiql.html"])
+def test_wheel_and_sdist_hold_the_page_as_browsers_take_it(name: str, built: Built) -> None:
+    files = {f"{PAGE}{name}{compression}" for compression in ("", ".br", ".gz")}
+
+    assert files <= built.wheel
+    assert {f"graphql_schema/{file}" for file in files} <= built.sdist
+    scripts = {each for each in built.wheel if each.startswith(f"{PAGE}assets/index-")}
+    assert {PurePosixPath(each).suffix for each in scripts} == {".js", ".css", ".br", ".gz"}
+    assert built.wheel_bytes <= 8 * 1024 * 1024
+
+
+@needs_sources
+def test_sdist_can_build_the_page_anew(built: Built) -> None:
+    needed = {"page_build.py", "hatch_build.py", "package-lock.json", "src/main.tsx"}
+
+    assert {f"dashboard/{name}" for name in needed} <= built.sdist
 
 
 @needs_sources
