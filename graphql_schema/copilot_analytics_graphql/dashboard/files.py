@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 from wsgiref.headers import Headers
 
 from copilot_analytics.errors import MissingDependencyError
 from copilot_analytics.typing import ASGIApp, Receive, Scope, Send
-
-if TYPE_CHECKING:
-    from servestatic import ServeStaticASGI
 
 __all__ = ["PREFIX", "Files"]
 
@@ -40,14 +37,16 @@ class Files:
             await self._static(scope, receive, send)
 
 
-def _static(assets: Path, otherwise: ASGIApp) -> ServeStaticASGI | None:
+def _static(assets: Path, otherwise: ASGIApp) -> ASGIApp | None:
     try:
         from servestatic import ServeStaticASGI
     except ModuleNotFoundError as error:
         raise MissingDependencyError("servestatic", "dashboard") from error
     if not assets.is_dir():
         return None
-    return ServeStaticASGI(
+    # Typed by another description of ASGI than ours.
+    untyped: Any = ServeStaticASGI
+    static: ASGIApp = untyped(
         otherwise,
         root=assets,
         prefix=PREFIX,
@@ -55,6 +54,7 @@ def _static(assets: Path, otherwise: ASGIApp) -> ServeStaticASGI | None:
         immutable_file_test=lambda _path, _url: True,
         add_headers_function=_add_headers,
     )
+    return static
 
 
 def _add_headers(headers: Headers, _path: str, _url: str) -> None:
