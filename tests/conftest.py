@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 from hypothesis import settings
@@ -48,6 +49,23 @@ def _ours(thread: threading.Thread) -> bool:
 
 
 _engines_ran = pytest.StashKey[bool]()
+_left_out = pytest.StashKey[set[str]]()
+
+
+@pytest.fixture(scope="session")
+def leave_out(pytestconfig: pytest.Config) -> Callable[[str], NoReturn]:
+    """Leave a test out for want of something: a sentence that is said once, at the end.
+
+    In CI nothing is left out: there it is a failure.
+    """
+
+    def leave_out(sentence: str) -> NoReturn:
+        if dynamodb_engines.all_required():
+            pytest.fail(sentence)
+        pytestconfig.stash.setdefault(_left_out, set()).add(sentence)
+        pytest.skip(sentence)
+
+    return leave_out
 
 
 @pytest.fixture(scope="session")
@@ -86,7 +104,10 @@ def engine(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say once which engines were left out."""
+    """Say once what was left out, and how to have it."""
     left_out = dynamodb_engines.left_out()
     if left_out and config.stash.get(_engines_ran, False):
         terminalreporter.write_line(left_out, yellow=True)
+    sentences = config.stash.get(_left_out, None)
+    for sentence in sorted(sentences or ()):
+        terminalreporter.write_line(sentence, yellow=True)

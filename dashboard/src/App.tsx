@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { Provider } from "urql";
 import { Router } from "wouter";
 
-import { base } from "./base.ts";
+import { address, base } from "./base.ts";
 import { Notice } from "./components/Notice.tsx";
 import { Frame } from "./Frame.tsx";
 import { makeClient } from "./graphql/client.ts";
@@ -88,6 +88,11 @@ function SignedIn({ session, onEnd }: SignedInProps) {
     const timer = setTimeout(expire, left);
     return () => clearTimeout(timer);
   }, [session, expire]);
+  // GraphiQL's page sends whoever is not signed in here, and they want to go back.
+  const onward = session.role === "admin" && new URLSearchParams(location.search).get("next") === "graphiql";
+  useEffect(() => {
+    if (onward) location.replace(address("/graphiql"));
+  }, [onward]);
   const signed = useMemo(() => ({ session, expire, leave }), [session, expire, leave]);
   return (
     <SessionContext value={signed}>

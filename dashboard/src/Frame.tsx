@@ -65,7 +65,7 @@ export function Frame() {
       <a className="button skip" href="#middle">
         Skip to content
       </a>
-      <div className="side" data-open={open}>
+      <header className="side" data-open={open}>
         <div className="brand">
           <img src={icon} alt="" />
           <span>copilot-analytics</span>
@@ -81,7 +81,7 @@ export function Frame() {
         </div>
         <Navigation views={session.role === "admin" ? ADMIN_VIEWS : USER_VIEWS} onFollow={() => setOpen(false)} />
         <Who />
-      </div>
+      </header>
       <main className="middle" id="middle" ref={middle} tabIndex={-1}>
         <Suspense fallback={<div className="busy" role="status" aria-label="Loading" />}>
           {session.role === "admin" ? <AdminRoutes /> : <UserRoutes />}

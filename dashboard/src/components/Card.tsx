@@ -16,7 +16,7 @@ interface CardProps {
 export function Card({ label, value, change, better = "neither", note, values }: CardProps) {
   return (
     <article className="card" aria-label={label}>
-      <h3 className="card-label">{label}</h3>
+      <h2 className="card-label">{label}</h2>
       <p className="card-value">{value}</p>
       <p className="card-note">
         <Change ratio={change} better={better} />

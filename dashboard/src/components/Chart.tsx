@@ -242,7 +242,7 @@ function TipBox({ tip, at, lines, interval, format }: Shown & { readonly tip: Ti
 
 function ChartTable({ label, at, lines, interval, format }: Shown & { readonly label: string }) {
   return (
-    <div className="chart-table" tabIndex={0} role="region" aria-label={`${label}, as a table`}>
+    <div className="chart-table" tabIndex={0} role="group" aria-label={`${label}, as a table`}>
       <table className="table">
         <thead>
           <tr>

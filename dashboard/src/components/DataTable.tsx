@@ -64,7 +64,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, sorting, onSort
 
   if (rows.length === 0) return <div className="empty">{empty ?? "Nothing in this range."}</div>;
   return (
-    <div className="table-box" tabIndex={0} role="region" aria-label={caption}>
+    <div className="table-box" tabIndex={0} role="group" aria-label={caption}>
       <table className="table">
         <caption className="visually-hidden">{caption}</caption>
         <thead>

@@ -23,7 +23,7 @@ export function Histogram({ label, bins }: HistogramProps) {
   return (
     <div className="grid">
       {table ? (
-        <div className="chart-table" tabIndex={0} role="region" aria-label={label}>
+        <div className="chart-table" tabIndex={0} role="group" aria-label={label}>
           <table className="table">
             <thead>
               <tr>

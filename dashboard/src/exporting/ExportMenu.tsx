@@ -23,7 +23,12 @@ export default function ExportMenu({ onChoose, onClose }: ExportMenuProps) {
           }}
         >
           {KINDS.map((kind) => (
-            <MenuItem key={kind.id} id={kind.id} textValue={`${kind.title}, ${kind.note}`}>
+            <MenuItem
+              key={kind.id}
+              id={kind.id}
+              textValue={`${kind.title}, ${kind.note}`}
+              aria-label={`${kind.title}, ${kind.note}`}
+            >
               <span>{kind.title}</span>
               <span className="soft">{kind.note}</span>
             </MenuItem>

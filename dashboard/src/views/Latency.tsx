@@ -21,7 +21,7 @@ export function Latency({ title, latency, better = "down" }: LatencyProps) {
   ] as const;
   return (
     <Panel title={title} flush>
-      <div className="table-box" tabIndex={0} role="region" aria-label={title}>
+      <div className="table-box" tabIndex={0} role="group" aria-label={title}>
         <table className="table">
           <caption className="visually-hidden">{title}</caption>
           <thead>

@@ -126,8 +126,9 @@ function EventTail() {
   function hold(): void {
     holding.current = !held;
     if (held) {
-      setTail((before) => waiting.current.reduce(added, before));
+      const came = waiting.current;
       waiting.current = [];
+      setTail((before) => came.reduce(added, before));
       setWaits(0);
     }
     setHeld(!held);

@@ -24,7 +24,7 @@ from ..periods import DAY_MS, DateRange, day_of
 from .demo_app import demo_app
 from .demo_report import differences, fetch_dashboard, tables
 from .listening import base_url, listen, running
-from .page import sign_in_link
+from .page import session_key, sign_in_link
 from .sample_copilot import CopilotCrashError
 from .serve import chosen_token
 from .simulation import Population, live_session, past_days, trickle_of_sessions
@@ -96,7 +96,7 @@ class Demo:
             await self._make_past(analytics, population, tally, console)
         endpoint = base_url(listener)
         codes = SignInCodes(analytics.clock)
-        app = demo_app(analytics, static_token(token), codes)
+        app = demo_app(analytics, static_token(token), codes, session_key=session_key(token))
         async with running(app, listener) as server:
             if server.done():  # it has said why
                 return 1

@@ -24,7 +24,11 @@ LIVE_SPEED = 0.1
 
 
 def demo_app(
-    analytics: Analytics, authenticate: Authenticate, codes: SignInCodes | None = None
+    analytics: Analytics,
+    authenticate: Authenticate,
+    codes: SignInCodes | None = None,
+    *,
+    session_key: str | None = None,
 ) -> Starlette:
     """Return the sample copilot's application, observed by `analytics`.
 
@@ -32,13 +36,18 @@ def demo_app(
         analytics: observes, and answers; not owned.
         authenticate: tells who may ask.
         codes: sign somebody in to the page once.
+        session_key: signs the page's sessions; a random one by default.
     """
     app = Starlette(
         routes=[
             WebSocketRoute("/ws", _copilot),
             Route("/", _home),
             *analytics_routes(
-                analytics, authenticate=authenticate, dashboard=PAGE, sign_in_codes=codes
+                analytics,
+                authenticate=authenticate,
+                dashboard=PAGE,
+                session_key=session_key,
+                sign_in_codes=codes,
             ),
         ]
     )
