@@ -45,7 +45,7 @@ def ask(
     named = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def run() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app, root_path=root_path)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=app, root_path=root_path)
         async with httpx.AsyncClient(transport=transport, base_url="http://site") as client:
             return await client.request(method, path, headers=named)
 
