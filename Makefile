@@ -31,7 +31,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check page codegen typescript audit bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check page pictures codegen typescript audit bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -103,6 +103,9 @@ sdl-check: $(VENV)/.product ## Fail when graphql_schema/schema.graphql is not wh
 
 page: $(VENV)/.product ## Build the page if its sources have changed (COPILOT_ANALYTICS_PAGE=require: or fail)
 	@$(BIN)/python $(PAGE)/page_build.py
+
+pictures: $(VENV)/.development page ## Take the pictures of docs/dashboard.md from the demo, in chromium
+	@$(BIN)/python $(PAGE)/pictures.py
 
 codegen: $(PAGE)/node_modules/.development-lock-hash ## Write the page's TypeScript types of the operations
 	@$(use_node); cd $(PAGE) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json

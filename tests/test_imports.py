@@ -150,6 +150,7 @@ EXTRA_OF_MODULE = {
     "_cloudwatch_targets.py": "dynamodb",
     "_dynamodb_transport.py": "dynamodb",
     "cdk.py": "cdk",
+    "files.py": "dashboard",
     "jwks.py": "jwt",
     "jwt.py": "jwt",
     "opentelemetry.py": "opentelemetry",

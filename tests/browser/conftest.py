@@ -93,9 +93,12 @@ class Visit:
         assert self.outside == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(leave_out: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    """The browser; without one these tests are left out, but not in CI."""
+    """The browser; without one these tests are left out, but not in CI.
+
+    For a module: as long as Playwright runs, no other event loop can in this thread.
+    """
     path = chromium()
     if path is None:
         leave_out(
