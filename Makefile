@@ -14,6 +14,7 @@ WHEEL_VENV := .venv-wheel
 CONSTRAINTS_VENV := .venv-constraints
 INFRASTRUCTURE_VENV := .venv-infrastructure
 AUDIT_VENV := .venv-audit
+INTERCHANGE_VENV := .venv-interchange
 
 # A DynamoDB engine for the tests, see tests/stores/dynamodb_engines.py; kept outside the clone.
 DYNOXIDE_VERSION := 3.2.0
@@ -31,7 +32,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure sdl sdl-check page pictures codegen typescript audit bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure interchange sdl sdl-check page pictures codegen typescript audit bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -92,6 +93,15 @@ $(INFRASTRUCTURE_VENV)/.ready: pyproject.toml constraints.txt
 		--editable '.[all,cdk]' --group dev --group infrastructure
 	@touch $@
 
+interchange: $(INTERCHANGE_VENV)/.ready ## Read exports with pandas, DuckDB and, where it is there, LibreOffice
+	@$(INTERCHANGE_VENV)/bin/pytest -q tests/exporting/test_interchange.py tests/test_docs.py -k "interchange or exports" $(ARGS)
+
+$(INTERCHANGE_VENV)/.ready: pyproject.toml constraints.txt | $(VENV)/.product
+	@$(call make_venv,$(INTERCHANGE_VENV))
+	@$(INTERCHANGE_VENV)/bin/python -m pip install --constraint constraints.txt --build-constraint constraints.txt \
+		--editable '.[all]' --group dev --group interchange
+	@touch $@
+
 sdl: $(VENV)/.product ## Write graphql_schema/schema.graphql from the code
 	@$(print_sdl) >$(SDL).new || { rm -f $(SDL).new; exit 1; }
 	@mv $(SDL).new $(SDL)
@@ -143,7 +153,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 	@$(find_python); "$$python" -m venv $(CONSTRAINTS_VENV)
 	@$(CONSTRAINTS_VENV)/bin/python -m pip install --upgrade pip
-	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all,cdk]' --group dev --group infrastructure --group audit
+	@$(CONSTRAINTS_VENV)/bin/python -m pip install --editable '.[all,cdk]' --group dev --group infrastructure --group audit --group interchange
 	@{ echo '# Exact versions for a repeatable environment. Written by `make constraints`, never by hand.'; \
 		$(CONSTRAINTS_VENV)/bin/python -m pip freeze --all --exclude-editable --exclude setuptools; \
 	} >constraints.new
@@ -152,7 +162,7 @@ constraints: ## Pin what a fresh environment resolves to today in constraints.tx
 	@rm -rf $(CONSTRAINTS_VENV)
 
 clean: ## Remove what was built and cached
-	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV) $(AUDIT_VENV)
+	@rm -rf build dist $(WHEEL_VENV) $(CONSTRAINTS_VENV) $(INFRASTRUCTURE_VENV) $(AUDIT_VENV) $(INTERCHANGE_VENV)
 	@rm -rf $(PAGE)/node_modules $(CLIENTS)/node_modules graphql_schema/copilot_analytics_graphql/dashboard/built
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage coverage.xml
 	@find src plugins graphql_schema tests examples benchmarks dashboard -name __pycache__ -prune -exec rm -rf {} +
