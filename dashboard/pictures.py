@@ -40,8 +40,8 @@ def main() -> None:
     """Take them all."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        # Unhurried enough for a calm last day: fewer live users than in the days before.
-        command = [DEMO, "demo", "--port", "0", "--users", "60"]
+        # Few enough live users for a last day like the others.
+        command = [str(DEMO), "demo", "--port", "0", "--users", "60"]
         store = ["--store", f"sqlite:///{folder}/demo.db"]
         with subprocess.Popen([*command, *store], stdout=subprocess.PIPE, text=True) as demo:
             browser = playwright.chromium.launch(

@@ -28,6 +28,7 @@ from copilot_analytics.store_samples import (
     sample_events,
 )
 from copilot_analytics.stores import SQLiteStore, _filesystems, open_store
+from copilot_analytics.stores._sqlite_schema import prepare
 from copilot_analytics.testing import FakeClock
 
 EVENTS = sample_events(40)
@@ -67,6 +68,27 @@ def newer_version(path: Path) -> None:
 
 def a_directory(path: Path) -> None:
     path.mkdir()
+
+
+def test_a_file_that_another_process_makes_ours_meanwhile_is_ours(tmp_path: Path) -> None:
+    """Between the looks at whose it is and at its version."""
+    path = tmp_path / "shared.db"
+    late = sqlite3.connect(path, isolation_level=None)
+    statements: list[str] = []
+
+    def trace(statement: str) -> None:
+        statements.append(statement)
+        if statement == "PRAGMA user_version" and statements.count(statement) == 1:
+            with SQLiteStore(path):
+                pass
+
+    late.set_trace_callback(trace)
+    prepare(late, "sqlite:///shared.db")
+    late.close()
+
+    assert statements.count("PRAGMA user_version") == 2
+    with SQLiteStore(path) as store:
+        assert store.statistics()["events"] == 0
 
 
 @pytest.mark.parametrize(

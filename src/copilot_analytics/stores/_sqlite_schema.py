@@ -184,11 +184,15 @@ def _version(connection: sqlite3.Connection, url: str) -> int:
     if owner != APPLICATION_ID:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if owner or version or tables:
-            raise StoreSchemaError(
-                url,
-                "the file is another application's database",
-                "give the path of a file that does not exist yet",
-            )
+            # Unless another process has made it ours between these looks.
+            (owner,) = connection.execute("PRAGMA application_id").fetchone()
+            if owner != APPLICATION_ID:
+                raise StoreSchemaError(
+                    url,
+                    "the file is another application's database",
+                    "give the path of a file that does not exist yet",
+                )
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise StoreSchemaError(
             url,
