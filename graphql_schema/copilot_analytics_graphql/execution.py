@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -170,7 +170,8 @@ class Executor:
         payload: dict[str, Any] = {"data": result.data}
         if errors:
             payload["errors"] = errors
-        return Outcome.of(payload)
+        answered = any(value is not None for value in (result.data or {}).values())
+        return Outcome.of(payload, 200 if answered else _status(errors))
 
     def _context(self, principal: Principal, checked: Checked, freshness: Freshness) -> Context:
         questions = CachedQuestions(
@@ -197,6 +198,18 @@ class Executor:
         return RefusedError(
             "TIMEOUT", f"The operation took longer than {self._time_limit:g} s: {fix}."
         )
+
+
+def _status(errors: Sequence[Mapping[str, Any]]) -> int:
+    """Return the status of a response without any answer: whose fault that is."""
+    codes = {error["extensions"]["code"] for error in errors}
+    if not codes:
+        return 200
+    if codes == {"FORBIDDEN"}:
+        return 403
+    if codes <= {"FORBIDDEN", "BAD_USER_INPUT"}:
+        return 400
+    return 503 if codes == {"UNAVAILABLE"} else 200
 
 
 def _refused(errors: Iterable[GraphQLError], status: int, *, suggest: bool) -> Outcome:

@@ -153,7 +153,7 @@ class HTTPEndpoint:
             return 415 if unsupported else 400, _refusal(exc)
         outcome = await self._executor.run(operation, principal, may_change=posted)
         # The older media type tells by the status only whether the server could try.
-        tells = media_type == GRAPHQL_JSON or outcome.status not in (400, 403)
+        tells = media_type == GRAPHQL_JSON or not (outcome.ran or outcome.status in (400, 403))
         return outcome.status if tells else 200, outcome.body
 
     async def _body(self, receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:

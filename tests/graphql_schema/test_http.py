@@ -89,7 +89,7 @@ def test_malformed_bodies_are_400_with_what_to_send(
     ("query", "status"),
     [
         ("{ __typename }", 200),
-        ("{ popularCommands(first: 0) { totalCount } }", 200),
+        ("{ __typename popularCommands(first: 0) { totalCount } }", 200),
         ("{", 400),
         ("{ nope }", 400),
         ("{ dashboard }", 400),
@@ -112,6 +112,32 @@ def test_the_status_tells_in_the_newer_media_type_only(
     assert older.status_code == 200
     assert older.headers["content-type"] == "application/json; charset=utf-8"
     assert ("data" in newer.json()) is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("query", "token", "status"),
+    [
+        ("{ popularCommands(first: 0) { totalCount } }", "admin", 400),
+        ("{ dashboard { range { days } } }", "ada", 403),
+        ("{ dashboard { range { days } } users { totalCount } }", "ada", 403),
+        ('{ users { totalCount } events(after: "x") { edges { cursor } } }', "ada", 400),
+        ("{ userActivity { executions } users { totalCount } }", "ada", 200),
+    ],
+)
+def test_a_response_without_any_answer_says_whose_fault_that_is(
+    endpoint: Any, query: str, token: str, status: int
+) -> None:
+    async def ask() -> None:
+        async with endpoint(events=False) as served:
+            options = {"json": {"query": query}, "token": getattr(served, token)}
+            newer = await served.post(
+                **options, headers={"accept": "application/graphql-response+json"}
+            )
+            older = await served.post(**options)
+            assert (newer.status_code, older.status_code) == (status, 200)
+            assert newer.json() == older.json()
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*", "text/plain", "", "text/html"])
