@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -47,6 +48,27 @@ def authenticator(analytics: Analytics, token: str, brief: str) -> Authenticate:
     return authenticate
 
 
+def guide(socket: str) -> str:
+    """Return the browser's program of docs/graphql.md, which ends once it has printed an event."""
+    text = (FOLDER.parent.parent / "docs/graphql.md").read_text()
+    program: str
+    (program,) = re.findall(r"^```js\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    packages = FOLDER / "node_modules"
+    return (
+        f"import WebSocket from {str(packages / 'ws/wrapper.mjs')!r};\n"
+        "globalThis.WebSocket ??= WebSocket;\n"
+        "const token = process.env.TOKEN;\n"
+        "setTimeout(() => process.exit(1), 20_000);\n"
+        "console.log = (event) => {\n"
+        "  process.stdout.write(`the guide: ${JSON.stringify(event)}\\n`);\n"
+        "  process.exit(event.event.eventType === 'ACTION_EXECUTED' ? 0 : 1);\n"
+        "};\n"
+        + program.replace("wss://example.com/graphql", socket).replace(
+            '"graphql-ws"', repr(str(packages / "graphql-ws/dist/index.js"))
+        )
+    )
+
+
 async def go_on_recording(analytics: Analytics) -> None:
     """Have something happen ten times a second, for those who follow."""
     while True:
@@ -81,6 +103,7 @@ async def run(node: str, schemathesis: str) -> int:
     commands: list[list[str]] = [
         [node, str(FOLDER / "audit.js")],
         [node, str(FOLDER / "sockets.js")],
+        [node, "--input-type=module", "--eval", guide(environment["SOCKET"])],
         [
             schemathesis, "run", url, "--header", f"Authorization: Bearer {token}",
             "--checks", "not_a_server_error", "--max-examples", "50", "--seed", "1", "--no-color",

@@ -124,7 +124,7 @@ def test_it_follows_and_goes_on_after_a_lost_connection(endpoint: Any) -> None:
             transport = WebsocketsTransport(
                 served.socket_url, init_payload=served.bearer(served.admin)
             )
-            client = Client(transport=transport)
+            client: Any = Client(transport=transport)
             session = await client.connect_async(reconnecting=True, retry_connect=False)
             for name in ("first", "second"):
                 events = session.subscribe(EVENTS)

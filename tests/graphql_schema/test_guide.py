@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from dataclasses import fields
@@ -35,9 +36,32 @@ def test_every_query_is_answered_and_as_shown(endpoint: Any) -> None:
     assert asyncio.run(ask()) == 1
 
 
-@pytest.mark.parametrize(
-    "program", [code for language, code in BLOCKS if language == "python"], ids=["1", "2", "3"]
-)
+PROGRAMS = [code for language, code in BLOCKS if language == "python"]
+[FOLLOWING] = [code for code in PROGRAMS if "async def follow" in code]
+PROGRAMS.remove(FOLLOWING)
+
+
+def test_the_program_that_follows_prints_events(
+    endpoint: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names: dict[str, Any] = {}
+    exec(compile(FOLLOWING, "docs/graphql.md", "exec"), names)
+
+    async def run() -> None:
+        async with endpoint() as served:
+            following = asyncio.create_task(names["follow"](served.socket_url, served.admin))
+            while not (printed := capsys.readouterr().out):
+                served.analytics.service.track_command_execution("ada", "search", True)
+                await asyncio.wait({following}, timeout=0.05)
+            assert printed.startswith("{'missed': 0, 'event': {'eventType': 'ACTION_EXECUTED'}}")
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["1", "2", "3"])
 def test_programs_run(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
