@@ -24,8 +24,13 @@ from copilot_analytics_graphql import (
     dashboard_routes,
     static_token,
 )
-from copilot_analytics_graphql.dashboard.app import BUILT
+from copilot_analytics_graphql.app import graphql_app
+from copilot_analytics_graphql.dashboard.app import BUILT, DashboardApp
 from copilot_analytics_graphql.dashboard.pages import Pages
+from copilot_analytics_graphql.dashboard.sessions import Sessions
+from copilot_analytics_graphql.links import ExportLinks
+from copilot_analytics_graphql.rest.download import ExportEndpoint
+from copilot_analytics_graphql.shared import Shared
 from copilot_analytics_plugins.starlette import AnalyticsMiddleware
 
 ADMIN, USER = "admin-" + "a" * 32, "user-" + "u" * 32
@@ -207,6 +212,32 @@ def test_a_page_that_was_not_built_says_why(tmp_path: Path) -> None:
     told = Pages(tmp_path).missing("/tools").decode()
     assert "No &lt;Node&gt; was found." in told
     assert "GraphQL at <code>/tools/graphql</code>" in told
+
+
+def test_without_a_page_everything_else_answers(analytics: Analytics, tmp_path: Path) -> None:
+    (tmp_path / "reason.txt").write_text("No Node was found.")
+    shared = Shared.of(
+        analytics, {"authenticate": static_token(ADMIN)}, ExportLinks("/export", None)
+    )
+    app = DashboardApp(
+        shared,
+        Sessions(analytics.clock),
+        graphql=graphql_app(shared, {}),
+        export=ExportEndpoint(shared, time_limit=10),
+        options={},
+        built=tmp_path,
+    )
+
+    for path in ("/", "/commands/x", "/graphiql"):
+        page = ask(app, path)
+        assert page.status_code == 503
+        assert "No Node was found." in page.text
+        assert page.headers["content-security-policy"] == POLICY
+    assert ask(app, "/assets/index.js").status_code == 404
+    assert ask(app, "/session").json() == {"id": None}
+    query = "/graphql?query={__typename}"
+    asked = ask(app, query, authorization=f"Bearer {ADMIN}", accept="application/json")
+    assert asked.json() == {"data": {"__typename": "Query"}}
 
 
 def test_the_plugin_tracks_nothing_of_it(analytics: Analytics) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from websockets.exceptions import InvalidStatus
 
 from copilot_analytics.testing import FakeClock
@@ -192,6 +193,36 @@ def test_trying_tokens_is_slowed_down(visit: Any) -> None:
         assert int(refused.headers["retry-after"]) >= 1
 
     visit(work, rate_limit=RateLimit(denial_burst=3))
+
+
+def test_trying_codes_is_slowed_down_but_a_good_one_signs_in(visit: Any) -> None:
+    codes = SignInCodes(FakeClock(0))
+
+    async def work(visitor: Visitor) -> None:
+        for _ in range(3):
+            assert (await visitor.session("POST", json={"code": "guess"})).status_code == 401
+        assert (await visitor.session("POST", json={"code": "guess"})).status_code == 429
+        code = codes.issue(Principal("root", "admin"))
+        assert (await visitor.session("POST", json={"code": code})).status_code == 200
+
+    visit(work, rate_limit=RateLimit(denial_burst=3), sign_in_codes=codes)
+
+
+@pytest.mark.parametrize(("scheme", "secure"), [("https", True), ("http", False)])
+def test_a_cookie_made_over_https_stays_there(scheme: str, secure: bool, visit: Any) -> None:
+    def behind_tls(routes: Any) -> Any:
+        app = Starlette(routes=routes)
+
+        async def named(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "scheme": scheme}, receive, send)
+
+        return named
+
+    async def work(visitor: Visitor) -> None:
+        signed = await visitor.sign_in(visitor.served.admin)
+        assert signed.headers["set-cookie"].endswith("; Secure") == secure
+
+    visit(work, wrap=behind_tls)
 
 
 def test_the_cookie_goes_over_https_only_where_that_is_wanted(visit: Any) -> None:
