@@ -64,8 +64,9 @@ _SWITCH = {
 _TABLE_VARIABLE = "ANALYTICS_TABLE_NAME"
 """Names a DynamoDB table, where no store is set."""
 
-_NOT_OURS = ("COPILOT_ANALYTICS_TOKEN", "COPILOT_ANALYTICS_TEST_")
-"""Variables that are no settings: the token of `serve` and `demo`, and what tests are told."""
+_NOT_OURS = ("COPILOT_ANALYTICS_TOKEN", "COPILOT_ANALYTICS_PAGE", "COPILOT_ANALYTICS_TEST_")
+"""Variables that are no settings: the token of `serve` and `demo`, what the page's build and tests
+are told."""
 
 _log = logging.getLogger("copilot_analytics.config")
 

@@ -243,8 +243,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._engine = self._proxy.connect()
 
     def finish(self) -> None:
-        super().finish()
-        self._engine.close()
+        try:
+            super().finish()  # which a client that has gone makes fail
+        finally:
+            self._engine.close()
 
     def log_message(self, format: str, *args: object) -> None:
         """Write nothing to standard error."""
