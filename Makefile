@@ -32,7 +32,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check wheel-test engine infrastructure interchange sdl sdl-check page pictures codegen typescript audit bench constraints clean distclean
+.PHONY: help demo test check wheel-test engine infrastructure interchange sdl sdl-check page pictures install-check codegen typescript audit bench constraints clean distclean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [PYTHON=/path/to/python3]'
@@ -116,6 +116,9 @@ page: $(VENV)/.product ## Build the page if its sources have changed (COPILOT_AN
 
 pictures: $(VENV)/.development page ## Take the pictures of docs/dashboard.md from the demo, in chromium
 	@$(BIN)/python $(PAGE)/pictures.py
+
+install-check: $(VENV)/.development page ## Install wheel, sdist and sources in clean environments, with and without Node
+	@$(BIN)/python $(PAGE)/install_check.py
 
 codegen: $(PAGE)/node_modules/.development-lock-hash ## Write the page's TypeScript types of the operations
 	@$(use_node); cd $(PAGE) && node node_modules/.bin/graphql-codegen-cjs --silent --config codegen.json
