@@ -21,6 +21,7 @@ from .responses import ResponseCache
 from .rows import Rows
 from .source import Source
 from .tail import EventTail
+from .turns import Turns
 from .updates import Updates
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Context:
         links: makes links to exports; None where there is no REST beside it.
         updates: answers that are followed.
         tail: events that are followed.
+        turns: what long lists take for each slice.
     """
 
     principal: Principal
@@ -56,6 +58,7 @@ class Context:
     links: ExportLinks | None
     updates: Updates
     tail: EventTail[EventRecorded]
+    turns: Turns
 
     @property
     def scope(self) -> str | None:

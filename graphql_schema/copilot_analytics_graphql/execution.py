@@ -29,6 +29,7 @@ from .schema import build_schema
 from .source import Source
 from .streams import Streams
 from .tail import EventTail
+from .turns import Turns
 from .types import EventRecorded
 from .updates import Updates
 
@@ -76,6 +77,7 @@ class Executor:
         self._updates = Updates()
         self._tail = EventTail(source.service, source.clock, self._guard, EventRecorded.of)
         self._streams = Streams(self._guard, time_limit)
+        self._turns = Turns(1)
 
     async def run(
         self, request: GraphQLRequest, principal: Principal, *, may_change: bool = False
@@ -175,12 +177,17 @@ class Executor:
 
     def _context(self, principal: Principal, checked: Checked, freshness: Freshness) -> Context:
         questions = CachedQuestions(
-            self._source.service, self._cache, self._source.clock, principal, freshness
+            self._source.service,
+            self._cache,
+            self._source.clock,
+            principal,
+            freshness,
+            turns=self._turns,
         )
         return Context(
             principal=principal,
             questions=questions,
-            rows=Rows(questions),
+            rows=Rows(questions, self._turns),
             responses=self._responses,
             cursors=self._cursors,
             source=self._source,
@@ -188,6 +195,7 @@ class Executor:
             links=self._links,
             updates=self._updates,
             tail=self._tail,
+            turns=self._turns,
         )
 
     def _out_of_time(self, may_change: bool) -> RefusedError:

@@ -20,6 +20,7 @@ from .cache import AnswerCache, CacheKey, CacheStatistics
 from .ranges import previous_range
 from .responses import Freshness
 from .source import Service
+from .turns import Turns
 
 __all__ = ["CachedQuestions"]
 
@@ -46,9 +47,11 @@ class CachedQuestions:
         clock: tells today.
         principal: who asks.
         freshness: is told how long each answer may be given again.
+        turns: each answer waits for one, since fields are made of it then, which takes
+            milliseconds, and held answers are all there at once; None: none waits.
     """
 
-    __slots__ = ("_cache", "_clock", "_freshness", "_principal", "_service")
+    __slots__ = ("_cache", "_clock", "_freshness", "_principal", "_service", "_turns")
 
     def __init__(
         self,
@@ -57,12 +60,15 @@ class CachedQuestions:
         clock: Clock,
         principal: Principal,
         freshness: Freshness,
+        *,
+        turns: Turns | None = None,
     ) -> None:
         self._service = service
         self._cache = cache
         self._clock = clock
         self._principal = principal
         self._freshness = freshness
+        self._turns = turns
 
     async def dashboard(self, range: DateRange, *, top: int) -> queries.Dashboard:
         """See `AnalyticsService.dashboard`."""
@@ -303,7 +309,9 @@ class CachedQuestions:
     ) -> EventPage:
         """See `AnalyticsService.events`; never cached."""
         self._freshness.spoil()
-        return await self._service.events(filter, range, first=first, after=after, stored=stored)
+        page = await self._service.events(filter, range, first=first, after=after, stored=stored)
+        await self._turn()
+        return page
 
     async def conversation(
         self,
@@ -317,9 +325,11 @@ class CachedQuestions:
     ) -> EventPage:
         """See `AnalyticsService.conversation`; never cached."""
         self._freshness.spoil()
-        return await self._service.conversation(
+        page = await self._service.conversation(
             conversation_id, user_id, range, first=first, after=after, stored=stored
         )
+        await self._turn()
+        return page
 
     async def erase_user(self, user_id: str) -> Erasure:
         """See `AnalyticsService.erase_user`."""
@@ -354,7 +364,12 @@ class CachedQuestions:
             key, ask, ttl_ms=CLOSED_TTL_MS if closed else OPEN_TTL_MS, weight=max(weight, 1)
         )
         self._freshness.limit(answer.expires_at)
+        await self._turn()
         return answer.value
+
+    async def _turn(self) -> None:
+        if self._turns is not None:
+            await self._turns.take()
 
     async def generation(self, range: DateRange) -> int:
         """Return the range's generation: the same for everyone, read before the data it dates."""

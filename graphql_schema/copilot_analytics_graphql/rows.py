@@ -12,6 +12,7 @@ from copilot_analytics.queries import CommandStats
 from copilot_analytics.rankings import ErrorTrend
 
 from .questions import CachedQuestions
+from .turns import Turns
 
 __all__ = ["Rows"]
 
@@ -24,21 +25,27 @@ class Rows:
 
     Args:
         questions: asks it.
+        turns: each row's answer waits for one: they are all there at once.
     """
 
-    __slots__ = ("_command_stats", "_error_trends")
+    __slots__ = ("_command_stats", "_error_trends", "_turns")
 
-    def __init__(self, questions: CachedQuestions) -> None:
+    def __init__(self, questions: CachedQuestions, turns: Turns) -> None:
+        self._turns = turns
         self._command_stats = _loader(questions.commands_stats)
         self._error_trends = _loader(questions.error_trends)
 
     async def command_stats(self, name: str, range: DateRange) -> CommandStats:
         """Return everything about a command in a range."""
-        return await self._command_stats.load((range, name))
+        stats = await self._command_stats.load((range, name))
+        await self._turns.take()
+        return stats
 
     async def error_trend(self, pattern: tuple[str, str], range: DateRange) -> ErrorTrend:
         """Return how an error pattern, by fingerprint and type, develops in a range."""
-        return await self._error_trends.load((range, pattern))
+        trend = await self._error_trends.load((range, pattern))
+        await self._turns.take()
+        return trend
 
 
 def _loader(

@@ -11,10 +11,13 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext
 
+from .limits import PERIODS, ROWS
 from .mutation import Mutation
 from .permissions import require_rules
+from .prices import PRICES
 from .query import Query
 from .scalars import SCALARS
+from .slices import complete_in_slices
 from .subscription import Subscription
 
 __all__ = ["build_schema", "core_schema"]
@@ -49,13 +52,16 @@ def build_schema() -> strawberry.Schema:
     require_rules(Query)
     require_rules(Mutation)
     require_rules(Subscription)
-    return _Schema(
+    schema = _Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
         config=StrawberryConfig(scalar_map=dict(SCALARS)),
         extensions=[_DocumentFromContext],
     )
+    long = (place for place, size in PRICES.sizes.items() if size in (ROWS, PERIODS))
+    complete_in_slices(schema._schema, long)
+    return schema
 
 
 def core_schema() -> GraphQLSchema:

@@ -121,6 +121,38 @@ def test_a_range_is_in_the_address_and_the_back_button_works(visit: Open) -> Non
     assert value(page, "Total executions") == total
 
 
+def test_the_chart_shows_any_metric_and_dragging_over_it_chooses_days(visit: Open) -> None:
+    admin = visit()
+    admin.sign_in(ADMIN_TOKEN)
+    page = admin.page
+    page.get_by_role("button", name="By command").click()
+    legend = page.get_by_role("list", name="Lines of Executions over time")
+    expect(legend.get_by_role("listitem")).to_have_count(5)
+    page.get_by_role("button", name="By command").click()
+    page.get_by_role("button", name="Compare").click()
+    expect(legend.get_by_role("listitem")).to_have_text(["Executions", "Previous period"])
+    page.get_by_label("Metric").select_option("P95_TTFT_MS")
+    page.get_by_label("Interval").select_option("WEEK")
+    admin.settle()
+    page.get_by_role("button", name="Show as table").first.click()
+    rows = page.get_by_role("group", name="Time to first token, p95 over time").locator("tbody tr")
+    assert 5 <= rows.count() <= 6
+    assert all(row.split("\t")[1].endswith(" ms") for row in rows.all_inner_texts())
+
+    page.get_by_role("button", name="Show as chart").click()
+    page.get_by_label("Interval").select_option("DAY")
+    admin.settle()
+    box = page.locator(".u-over").first.bounding_box()
+    assert box
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, middle)
+    expect(page.locator(".tip")).to_be_visible()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, middle, steps=5)
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"\?start=\d{4}-\d\d-\d\d&end=\d{4}-\d\d-\d\d$"))
+
+
 def test_any_days_can_be_chosen_by_keyboard(visit: Open) -> None:
     admin = visit()
     admin.sign_in(ADMIN_TOKEN)
@@ -359,6 +391,20 @@ def test_a_failed_query_says_so_and_can_be_tried_again(visit: Open) -> None:
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("tbody tr").first).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_figures_of_other_days_are_not_left_where_a_query_failed(visit: Open) -> None:
+    admin = visit()
+    admin.expected = ["ERR_FAILED"]
+    admin.sign_in(ADMIN_TOKEN)
+    page = admin.page
+    expect(page.get_by_role("article", name="Messages")).to_be_visible()
+    page.route("**/graphql", lambda route: route.abort())
+    page.get_by_role("button", name="Last 30 days").click()
+    page.get_by_role("menuitemradio", name="Last 90 days").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached.")
+    expect(page.get_by_role("article", name="Messages")).to_have_count(0)
 
 
 def test_a_slow_query_says_so(visit: Open) -> None:

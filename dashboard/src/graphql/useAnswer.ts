@@ -69,8 +69,14 @@ export function useAnswer<Data, Variables extends AnyVariables>(
       setSlow(false);
     };
   }, [loading]);
+  // While something newer is asked for, what was there stays; but where that cannot be had, nothing
+  // of another question may stand for its answer. (urql keeps it.)
+  const question = JSON.stringify(variables);
+  const [answered, setAnswered] = useState<string | null>(null);
+  const unanswered = result.error?.networkError !== undefined;
+  if (!loading && !unanswered && answered !== question) setAnswered(question);
   return {
-    data: result.data,
+    data: !loading && unanswered && answered !== question ? undefined : result.data,
     loading,
     slow,
     problem: result.error ? problemOf(result.error) : null,

@@ -5,7 +5,7 @@ import { useCallback, useMemo, useState } from "react";
 import { Chart, type Line } from "../components/Chart.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
-import { type Interval, TimeSeriesDocument } from "../generated/operations.ts";
+import { type Interval, TimeSeriesDocument, type TimeSeriesQuery } from "../generated/operations.ts";
 import { useAnswer } from "../graphql/useAnswer.ts";
 import { between } from "../range/range.ts";
 import { useRange } from "../range/useRange.ts";
@@ -59,13 +59,17 @@ export function Development({ executions, range, previous }: DevelopmentProps) {
   );
   const before = useAnswer(
     TimeSeriesDocument,
-    { metric, range: previous, interval },
+    { metric, range: previous === null ? null : { start: previous.start, end: previous.end }, interval },
     { pause: !compared || byCommand || previous === null },
   );
 
-  const series = known ?? answer.data?.timeSeries ?? null;
-  const parts = known === null ? answer.data?.timeSeries?.parts : undefined;
-  const former = compared && !byCommand ? before.data?.timeSeries?.values : undefined;
+  // What is there of another metric or interval, until its own is, is not drawn under its name.
+  const fits = (each: TimeSeriesQuery["timeSeries"] | undefined) =>
+    each?.metric === metric && each.interval === interval ? each : null;
+  const own = fits(answer.data?.timeSeries);
+  const series = known ?? own;
+  const parts = known === null ? own?.parts : undefined;
+  const former = compared && !byCommand ? fits(before.data?.timeSeries)?.values : undefined;
   const lines = useMemo<readonly Line[]>(() => {
     if (series === null) return [];
     const found: Line[] = parts !== undefined && parts.length > 0 ? [...parts] : [{ name: shown.title, values: series.values }];
