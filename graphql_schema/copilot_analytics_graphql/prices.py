@@ -114,7 +114,7 @@ PRICES = Prices(
     },
     fields={
         # A row's part of one question about all rows, and of gathering it: measured, 1,000 rows
-        # hold the event loop for 0.2 s longer, as long as 30,000 fields.
+        # take 0.2 s more of the event loop, as much as 30,000 fields.
         "PopularCommand.stats": 30,
         "ErrorPattern.trend": 30,
         # A question each.

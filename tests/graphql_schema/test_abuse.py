@@ -17,8 +17,10 @@ from websockets.exceptions import ConnectionClosed
 from copilot_analytics_graphql import any_of, static_token
 from copilot_analytics_graphql.jwt import JWTAuthenticator
 
-CASES = runpy.run_path(str(Path(__file__).resolve().parents[2] / "benchmarks" / "_abuse.py"))
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+CASES = runpy.run_path(str(BENCHMARKS / "_abuse.py"))
 REQUESTS, SOCKETS = CASES["REQUESTS"], CASES["SOCKETS"]
+BENCHMARKED = runpy.run_path(str(BENCHMARKS / "_dear.py"))
 TOKENS = {"admin": "admin-" + "a" * 32, "user": "user-" + "u" * 32}
 AUTHENTICATE = any_of(
     static_token(TOKENS["admin"]),
@@ -114,3 +116,22 @@ def test_the_endpoint_is_as_good_as_new_after_all_of_it(attacked: Served) -> Non
     )
 
     assert answer == {"data": {"dashboard": {"summary": {"executions": {"value": 11}}}}}
+
+
+def test_the_dearest_operations_are_allowed_and_answered_in_full(endpoint: Any) -> None:
+    async def ask() -> dict[str, dict[str, Any]]:
+        async with endpoint(events=False) as served:
+            BENCHMARKED["fill_rows"](served.analytics)
+            assert await served.analytics.flush()
+            return {name: await served.data(query) for name, query in BENCHMARKED["DEAR"].items()}
+
+    answers = asyncio.run(ask())
+
+    rows = [
+        len(one["edges"])
+        for answer in answers.values()
+        for one in answer.values()
+        if "edges" in one
+    ]
+    assert sorted(rows) == [250, 300, 400, 900, 900, 1000, 1000, 1000, 1000]
+    assert len(answers["50 dashboards"]) == 50
