@@ -154,3 +154,41 @@ def test_distinct_users_are_exact_only_while_the_set_is_whole(count: int) -> Non
     # Binary values come back as base64 text.
     encoded = {"BS": [base64.b64encode(one).decode() for one in kept["BS"]]}
     assert distinct_of({"hashes": encoded, "registers": pairs}) == Distinct.of(users)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["score", "tier", "ratio_of_own"]),
+        st.one_of(
+            st.integers(-(2**53), 2**53),
+            st.integers(-(2**53), 2**53).map(float),
+            st.floats(-1e15, 1e15),
+            st.booleans(),
+            st.text(max_size=5),
+        ),
+    )
+)
+def test_own_metadata_comes_back_as_what_it_was(own: dict[str, int | float | bool | str]) -> None:
+    """Also whole numbers that were floats: the table knows one kind of number."""
+    (event,) = numbered(
+        [
+            AnalyticsEvent(
+                event_id="01JCX0000000000000000000AA",
+                event_type=EventType.MESSAGE_SENT,
+                user_id="ada",
+                timestamp=NOW_MS,
+                conversation_id=None,
+                connection_id=None,
+                metadata={"message_length": 3, **own},
+                writer="",
+                sequence=0,
+            )
+        ]
+    )
+    item = event_item(event, shards=1, expires=0)
+    found = event_of(item).metadata
+
+    assert found == event.metadata
+    assert {name: type(value) for name, value in found.items()} == {
+        name: type(value) for name, value in event.metadata.items()
+    }

@@ -67,6 +67,9 @@ INCOMPLETE = "incomplete"
 
 PAIRS = "registers"
 
+FLOATS = "floats"
+"""The own keys of an event whose values are whole numbers that were floats: 1.0, not 1."""
+
 _HASH_BYTES = 6
 _RANKS = 64
 """A pair of a register and its rank is kept as one number: register × 64 + rank."""
@@ -142,6 +145,13 @@ def event_item(event: AnalyticsEvent, *, shards: int, expires: int) -> Item:
         item["conversationId"] = text(event.conversation_id)
     if event.connection_id is not None:
         item["connectionId"] = text(event.connection_id)
+    floats = [
+        name
+        for name, value in event.metadata.items()
+        if isinstance(value, float) and value.is_integer() and name not in ALL_METADATA_KEYS
+    ]
+    if floats:
+        item[FLOATS] = {"SS": floats}
     return item
 
 
@@ -149,6 +159,7 @@ def event_of(item: Item) -> AnalyticsEvent:
     """Return the event of an item."""
     conversation, connection = item.get("conversationId"), item.get("connectionId")
     metadata = from_stored_names(item["metadata"]["M"])
+    floats = _FLOAT_NAMES.union(item.get(FLOATS, {}).get("SS", ()))
     return AnalyticsEvent(
         event_id=id_of(item[EVENT_SORT_KEY]["S"]),
         event_type=EventType(item["eventType"]["S"]),
@@ -156,7 +167,7 @@ def event_of(item: Item) -> AnalyticsEvent:
         timestamp=int(item["timestamp"]["N"]),
         conversation_id=conversation["S"] if conversation else None,
         connection_id=connection["S"] if connection else None,
-        metadata={name: _value_of(name, value) for name, value in metadata.items()},
+        metadata={name: _value_of(value, name in floats) for name, value in metadata.items()},
         writer=item["writer"]["S"],
         sequence=int(item["seq"]["N"]),
     )
@@ -170,11 +181,11 @@ def _value(value: MetadataValue) -> dict[str, Any]:
     return {"N": repr(value)}
 
 
-def _value_of(name: str, value: Mapping[str, Any]) -> MetadataValue:
+def _value_of(value: Mapping[str, Any], is_float: bool) -> MetadataValue:
     ((kind, content),) = value.items()
     if kind == "N":
         # The table knows one kind of number; what is no whole one, or never meant as one, is not.
-        if name in _FLOAT_NAMES or not content.lstrip("-").isdigit():
+        if is_float or not content.lstrip("-").isdigit():
             return float(content)
         return int(content)
     plain: MetadataValue = content
