@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
+from .context import Context
 from .turns import Turns
 
 __all__ = ["complete_in_slices", "in_slices"]
@@ -84,7 +85,7 @@ def complete_in_slices(schema: GraphQLSchema, places: Iterable[str]) -> None:
 
 
 def _sliced(resolve: Callable[..., Any]) -> Callable[..., Any]:
-    def resolved(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+    def resolved(source: Any, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
         entries = resolve(source, info, **arguments)
         if not isinstance(entries, list | tuple) or len(entries) <= SHORT:
             return entries
