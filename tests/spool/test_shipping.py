@@ -514,8 +514,10 @@ class TestTrouble:
             recorder.start()
             wait_for(lambda: recorder.health().recovered == 100)
             segment = max(path for path in tmp_path.rglob("*.frames") if path.stat().st_size)
-            moved = segment.rename(tmp_path / "moved")
-            segment.symlink_to(segment)
+            moved, loop = tmp_path / "moved", tmp_path / "loop"
+            moved.hardlink_to(segment)
+            loop.symlink_to(segment)
+            loop.replace(segment)  # at once: a file that is missing is another trouble
             store.away = False
             record(recorder, 100)
             wait_for(lambda: f"{segment}: " in caplog.text)
