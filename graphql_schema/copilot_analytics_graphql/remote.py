@@ -22,6 +22,8 @@ from copilot_analytics._guard import Guard
 from copilot_analytics.errors import ConfigurationError, MissingDependencyError
 from copilot_analytics.rankings import Page
 
+from .actions import UserActions
+
 __all__ = ["RemoteAnswers"]
 
 TIMEOUT_SECONDS = 0.1
@@ -51,6 +53,7 @@ _FORMS: Mapping[str, Any] = {
     "popularCommands": Page[queries.PopularCommand],
     "streaming": traffic.Compared[traffic.Streaming],
     "timeSeries": queries.TimeSeries,
+    "userActions": UserActions,
     "userActivity": queries.UserActivity,
     "users": Page[rankings.UserSummary],
 }

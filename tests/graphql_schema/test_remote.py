@@ -240,6 +240,7 @@ def test_every_question_s_answer_survives(redis: str, endpoint: Any) -> None:
                     await questions.streaming(days),
                     await questions.connections(days),
                     await questions.user_activity("ada", days),
+                    await questions.user_actions("ada", days),
                     await questions.time_series(
                         Metric.EXECUTIONS,
                         days,
@@ -252,7 +253,7 @@ def test_every_question_s_answer_survives(redis: str, endpoint: Any) -> None:
             assert answers[0] == answers[1]
             return shared
 
-    assert asyncio.run(ask()) == 12
+    assert asyncio.run(ask()) == 13
 
 
 EXECUTIONS = (
