@@ -3,6 +3,7 @@ import { Link } from "wouter";
 
 import { Bars } from "../components/Bars.tsx";
 import { Chart } from "../components/Chart.tsx";
+import { Fact, Facts } from "../components/Facts.tsx";
 import { Head } from "../components/Head.tsx";
 import { Histogram } from "../components/Histogram.tsx";
 import { Progress } from "../components/Notice.tsx";
@@ -55,7 +56,7 @@ function Figures({ stats, interval }: { readonly stats: Stats; readonly interval
   return (
     <>
       <Panel title="In these days">
-        <dl className="facts">
+        <Facts>
           <Fact term="Executions" value={count(stats.executions)} />
           <Fact term="Success rate" value={percent(stats.successRate)} />
           <Fact term="Failures" value={count(stats.failures)} />
@@ -65,7 +66,7 @@ function Figures({ stats, interval }: { readonly stats: Stats; readonly interval
           <Fact term="p99" value={duration(execution.p99Ms)} />
           <Fact term="Users" value={`${stats.users.exact ? "" : "≈ "}${count(stats.users.count)}`} />
           <Fact term="Last used, UTC" value={instant(stats.lastExecuted)} />
-        </dl>
+        </Facts>
       </Panel>
       <Panel title="Executions and failures">
         <Chart label="Executions and failures over time" at={at} lines={counts} interval={interval} format={count} axisFormat={shortCount} onZoom={zoom} />
@@ -89,14 +90,5 @@ function Figures({ stats, interval }: { readonly stats: Stats; readonly interval
         <Chart label="95th percentile of the time over time" small at={at} lines={times} interval={interval} format={duration} onZoom={zoom} />
       </Panel>
     </>
-  );
-}
-
-function Fact({ term, value }: { readonly term: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

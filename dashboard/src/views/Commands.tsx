@@ -1,12 +1,13 @@
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
 
-import { type Column, DataTable, type Sorting } from "../components/DataTable.tsx";
+import { type Column, DataTable } from "../components/DataTable.tsx";
 import { Head } from "../components/Head.tsx";
 import { More } from "../components/More.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { Search } from "../components/Search.tsx";
+import { useOrder } from "../components/useOrder.ts";
 import { ExportButton } from "../exporting/ExportButton.tsx";
 import { ago, count, duration, percent } from "../format.ts";
 import { type CommandOrder, PopularCommandsDocument, type PopularCommandsQuery } from "../generated/operations.ts";
@@ -32,11 +33,10 @@ export default function Commands() {
   const { asked, linkTo } = useRange();
   const now = useNow();
   const [search, setSearch] = useState("");
-  const [sorting, setSorting] = useState<Sorting>({ key: "executions", descending: true });
-  const [orderBy, setOrderBy] = useState<CommandOrder>("EXECUTIONS");
+  const { sorting, sort, ...order } = useOrder("executions", ORDERS);
   const list = useList(
     PopularCommandsDocument,
-    { range: asked, orderBy, search: search === "" ? null : search, first: PAGE },
+    { range: asked, ...order, search: search === "" ? null : search, first: PAGE },
     (data) => data.popularCommands,
   );
   const columns = useMemo<readonly Column<Command>[]>(
@@ -52,12 +52,6 @@ export default function Commands() {
     ],
     [linkTo, now],
   );
-
-  function sort(next: Sorting): void {
-    setSorting(next);
-    const order = ORDERS[next.key];
-    if (order !== undefined && next.descending) setOrderBy(order);
-  }
 
   return (
     <>

@@ -3,6 +3,7 @@ import { Link } from "wouter";
 
 import { Change } from "../components/Change.tsx";
 import { Chart } from "../components/Chart.tsx";
+import { Fact, Facts } from "../components/Facts.tsx";
 import { Head } from "../components/Head.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
@@ -56,33 +57,20 @@ function Figures({ pattern }: { readonly pattern: Pattern }) {
         <p className="mono">{pattern.message === "" ? "(none)" : pattern.message}</p>
       </Panel>
       <Panel title="In these days">
-        <dl className="facts">
-          <div>
-            <dt>Occurrences</dt>
-            <dd>
-              {count(pattern.count)}{" "}
-              <span className="small soft">
-                <Change ratio={trend?.count.changeRatio} better="down" />
-              </span>
-            </dd>
-          </div>
-          <div>
-            <dt>Ever</dt>
-            <dd>{count(pattern.totalCount)}</dd>
-          </div>
-          <div>
-            <dt>Affected users</dt>
-            <dd>{`${pattern.affectedUsers.exact ? "" : "≈ "}${count(pattern.affectedUsers.count)}`}</dd>
-          </div>
-          <div>
-            <dt>First seen, UTC</dt>
-            <dd>{instant(pattern.firstOccurrence)}</dd>
-          </div>
-          <div>
-            <dt>Last seen, UTC</dt>
-            <dd>{instant(pattern.lastOccurrence)}</dd>
-          </div>
-        </dl>
+        <Facts>
+          <Fact
+            term="Occurrences"
+            value={count(pattern.count)}
+            note={<Change ratio={trend?.count.changeRatio} better="down" />}
+          />
+          <Fact term="Ever" value={count(pattern.totalCount)} />
+          <Fact
+            term="Affected users"
+            value={`${pattern.affectedUsers.exact ? "" : "≈ "}${count(pattern.affectedUsers.count)}`}
+          />
+          <Fact term="First seen, UTC" value={instant(pattern.firstOccurrence)} />
+          <Fact term="Last seen, UTC" value={instant(pattern.lastOccurrence)} />
+        </Facts>
       </Panel>
       {trend === null ? null : (
         <Panel title="By day">

@@ -1,3 +1,4 @@
+import { Fact, Facts } from "../components/Facts.tsx";
 import { Head } from "../components/Head.tsx";
 import { Notice, Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
@@ -42,7 +43,7 @@ function Figures({ health }: { readonly health: Answered }) {
         <Notice title="The last write failed; it is tried again.">{health.lastError}</Notice>
       )}
       <Panel title="Events">
-        <dl className="facts">
+        <Facts>
           <Fact term="Accepted" value={count(health.accepted)} />
           <Fact term="Stored" value={count(health.stored)} />
           <Fact term="Waiting in memory" value={count(health.pending)} />
@@ -52,7 +53,7 @@ function Figures({ health }: { readonly health: Answered }) {
           <Fact term="Ended, UTC" value={instant(health.lastFlushAt)} />
           <Fact term="Cache: answers held" value={count(health.cache.entries)} />
           <Fact term="Cache: answered from it" value={percent(asked === 0 ? null : 1 - health.cache.misses / asked)} />
-        </dl>
+        </Facts>
       </Panel>
       <div className="halves">
         <Counts title="Given up" rows={health.dropped} none="No accepted event was given up." />
@@ -65,14 +66,6 @@ function Figures({ health }: { readonly health: Answered }) {
   );
 }
 
-function Fact({ term, value }: { readonly term: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
-}
 
 function Counts({ title, rows, none }: { readonly title: string; readonly rows: Counted; readonly none: string }) {
   return (
@@ -80,11 +73,11 @@ function Counts({ title, rows, none }: { readonly title: string; readonly rows: 
       {rows.length === 0 ? (
         <p className="soft">{none}</p>
       ) : (
-        <dl className="facts">
+        <Facts>
           {rows.map((row) => (
             <Fact key={row.name} term={row.name} value={count(row.count)} />
           ))}
-        </dl>
+        </Facts>
       )}
     </Panel>
   );

@@ -1,13 +1,14 @@
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
 
-import { type Column, DataTable, type Sorting } from "../components/DataTable.tsx";
+import { type Column, DataTable } from "../components/DataTable.tsx";
 import { Head } from "../components/Head.tsx";
 import { Histogram } from "../components/Histogram.tsx";
 import { More } from "../components/More.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { Search } from "../components/Search.tsx";
+import { useOrder } from "../components/useOrder.ts";
 import { ago, count, percent } from "../format.ts";
 import { type IntentOrder, IntentsDocument, type IntentsQuery } from "../generated/operations.ts";
 import { useList } from "../graphql/useList.ts";
@@ -32,11 +33,10 @@ export default function Intents() {
   const now = useNow();
   const [search, setSearch] = useState("");
   const [chosen, setChosen] = useState<string | null>(null);
-  const [sorting, setSorting] = useState<Sorting>({ key: "count", descending: true });
-  const [orderBy, setOrderBy] = useState<IntentOrder>("COUNT");
+  const { sorting, sort, ...order } = useOrder("count", ORDERS);
   const list = useList(
     IntentsDocument,
-    { range: asked, orderBy, search: search === "" ? null : search, first: PAGE },
+    { range: asked, ...order, search: search === "" ? null : search, first: PAGE },
     (data) => data.intents,
   );
   const columns = useMemo<readonly Column<Intent>[]>(
@@ -75,12 +75,6 @@ export default function Intents() {
     [linkTo, now],
   );
   const shown = list.nodes.find((node) => node.name === chosen) ?? list.nodes[0];
-
-  function sort(next: Sorting): void {
-    setSorting(next);
-    const order = ORDERS[next.key];
-    if (order !== undefined && next.descending) setOrderBy(order);
-  }
 
   return (
     <>

@@ -2,6 +2,7 @@ import { useMemo } from "react";
 import { Link } from "wouter";
 
 import { Chart } from "../components/Chart.tsx";
+import { Fact, Facts } from "../components/Facts.tsx";
 import { Head } from "../components/Head.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
@@ -51,7 +52,7 @@ function Figures({ activity }: { readonly activity: Activity }) {
   return (
     <>
       <Panel title="In these days">
-        <dl className="facts">
+        <Facts>
           <Fact term="Messages" value={count(activity.messages)} />
           <Fact term="Executions" value={count(activity.executions)} />
           <Fact term="Success rate" value={percent(activity.successRate)} />
@@ -59,7 +60,7 @@ function Figures({ activity }: { readonly activity: Activity }) {
           <Fact term="Errors" value={count(activity.errors)} />
           <Fact term="Connections" value={count(activity.connections)} />
           <Fact term="Last seen, UTC" value={instant(activity.lastSeen)} />
-        </dl>
+        </Facts>
       </Panel>
       {activity.days.length === 0 ? null : (
         <Panel title="Days with activity">
@@ -67,14 +68,5 @@ function Figures({ activity }: { readonly activity: Activity }) {
         </Panel>
       )}
     </>
-  );
-}
-
-function Fact({ term, value }: { readonly term: string; readonly value: string }) {
-  return (
-    <div>
-      <dt>{term}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }

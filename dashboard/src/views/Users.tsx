@@ -1,12 +1,13 @@
 import { useMemo, useState } from "react";
 import { Link } from "wouter";
 
-import { type Column, DataTable, type Sorting } from "../components/DataTable.tsx";
+import { type Column, DataTable } from "../components/DataTable.tsx";
 import { Head } from "../components/Head.tsx";
 import { More } from "../components/More.tsx";
 import { Progress } from "../components/Notice.tsx";
 import { Panel } from "../components/Panel.tsx";
 import { Search } from "../components/Search.tsx";
+import { useOrder } from "../components/useOrder.ts";
 import { ago, count, percent } from "../format.ts";
 import { type UserOrder, UsersDocument, type UsersQuery } from "../generated/operations.ts";
 import { useList } from "../graphql/useList.ts";
@@ -32,11 +33,10 @@ export default function Users() {
   const { asked, linkTo } = useRange();
   const now = useNow();
   const [search, setSearch] = useState("");
-  const [sorting, setSorting] = useState<Sorting>({ key: "executions", descending: true });
-  const [orderBy, setOrderBy] = useState<UserOrder>("EXECUTIONS");
+  const { sorting, sort, ...order } = useOrder("executions", ORDERS);
   const list = useList(
     UsersDocument,
-    { range: asked, orderBy, search: search === "" ? null : search, first: PAGE },
+    { range: asked, ...order, search: search === "" ? null : search, first: PAGE },
     (data) => data.users,
   );
   const columns = useMemo<readonly Column<Row>[]>(
@@ -52,12 +52,6 @@ export default function Users() {
     ],
     [linkTo, now],
   );
-
-  function sort(next: Sorting): void {
-    setSorting(next);
-    const order = ORDERS[next.key];
-    if (order !== undefined && next.descending) setOrderBy(order);
-  }
 
   return (
     <>
