@@ -15,10 +15,15 @@ from copilot_analytics_graphql import Credentials, Principal, TokenFile, create_
 from copilot_analytics_graphql.tokens import create_token, revoke_token
 
 INIT = {"type": "connection_init"}
+FOLLOW = {
+    "type": "subscribe",
+    "id": "follow",
+    "payload": {"query": "subscription { eventRecorded { missed } }"},
+}
 SUBSCRIBE = {"type": "subscribe", "id": "1", "payload": {"query": "{ __typename }"}}
 
 
-def test_a_socket_ends_when_its_token_is_revoked(
+def test_a_socket_ends_with_what_it_follows_when_its_token_is_revoked(
     endpoint: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("copilot_analytics_graphql.websocket._REVOCATION_SECONDS", 0.02)
@@ -32,6 +37,7 @@ def test_a_socket_ends_when_its_token_is_revoked(
             for socket in (gone, kept):
                 await socket.send(json.dumps(INIT))
                 assert json.loads(await socket.recv()) == {"type": "connection_ack"}
+            await gone.send(json.dumps(FOLLOW))
             await asyncio.to_thread(revoke_token, path, "gone")
             await gone.wait_closed()
             await kept.send(json.dumps(SUBSCRIBE))
