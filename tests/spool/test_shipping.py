@@ -506,26 +506,27 @@ class TestTrouble:
     def test_a_file_that_cannot_be_read_now_holds_up_and_loses_nothing(
         self, tmp_path: Path, store: RemoteStore, caplog: pytest.LogCaptureFixture
     ) -> None:
-        # In two files: the first may have been read before anything is moved, the second not.
-        leave(store, tmp_path, *range(50))
-        leave(store, tmp_path, *range(50, 100))
+        # In three files: before anything is moved, the first may have been read, and the second
+        # looked into for what goes into the first write; the third not.
+        for first in range(0, 150, 50):
+            leave(store, tmp_path, *range(first, first + 50))
         store.away = True
         with spooling_to(store, tmp_path, batch_size=1) as recorder:
             recorder.start()
-            wait_for(lambda: recorder.health().recovered == 100)
+            wait_for(lambda: recorder.health().recovered == 150)
             segment = max(path for path in tmp_path.rglob("*.frames") if path.stat().st_size)
             moved, loop = tmp_path / "moved", tmp_path / "loop"
             moved.hardlink_to(segment)
             loop.symlink_to(segment)
             loop.replace(segment)  # at once: a file that is missing is another trouble
             store.away = False
-            record(recorder, 100)
+            record(recorder, 150)
             wait_for(lambda: f"{segment}: " in caplog.text)
             assert not recorder.flush_blocking(0.01)
 
             moved.replace(segment)
             assert recorder.flush_blocking(30)
-            assert store.numbers == list(range(101))
+            assert store.numbers == list(range(151))
 
     def test_a_file_that_cannot_be_deleted_is_deleted_later(
         self, tmp_path: Path, store: RemoteStore
