@@ -5,7 +5,8 @@ writes only after repairs: it visits an expression by recursion, a level a chang
 look through all of the expression again at every level, each query sorts all of the table by slow
 comparisons, and each value of an answer is searched for under the ten names it might have. Its own
 server lists the folders of all AWS services and starts a connection and a thread with every
-request; this one keeps connections, and knows of DynamoDB alone.
+request; this one keeps connections, and knows of DynamoDB alone. Requests are answered one after
+another: of two that add to one item at once, moto would lose one.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     application: ClassVar[Any] = create_backend_app("dynamodb")
+    turn: ClassVar[threading.Lock] = threading.Lock()
 
     def do_POST(self) -> None:
         """Answer one request."""
@@ -94,8 +96,9 @@ class _Handler(BaseHTTPRequestHandler):
         }
         for name, value in self.headers.items():
             environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
-        chunks = self.application(environ, self._start)
-        self._answer(b"".join(chunks))
+        with self.turn:
+            answer = b"".join(self.application(environ, self._start))
+        self._answer(answer)
 
     def _start(self, status: str, headers: list[tuple[str, str]], *_: object) -> Any:
         self._status, self._headers = status, headers
