@@ -112,8 +112,8 @@ def connection() -> Connection:
 class Wire:
     """A connection that speaks the default protocol."""
 
-    def __init__(self, **options: Any) -> None:
-        self.connection = Connection(OmnitrackAdapter(), **options)
+    def __init__(self, adapter: OmnitrackAdapter | None = None, **options: Any) -> None:
+        self.connection = Connection(adapter or OmnitrackAdapter(), **options)
         self.connection.tracker.opened()
 
     def client(self, **frame: Any) -> None:
@@ -549,6 +549,76 @@ def test_content_and_ends_without_a_stream_are_nothing(connection: Connection) -
     connection.says(StreamContent(), StreamEnd(), MultiStepEnd(), TurnEnd())
     connection.tracker.closed(1000)
     assert connection.types() == [E.WEBSOCKET_CONNECTED, E.WEBSOCKET_DISCONNECTED]
+
+
+class Reader(OmnitrackAdapter):
+    """Reads the default protocol, and notes what it has read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str | bytes] = []
+
+    def server_frame(self, data: str | bytes) -> Sequence[Signal]:
+        self.read.append(data)
+        return super().server_frame(data)
+
+
+def test_first_content_of_a_later_stream_need_not_be_read() -> None:
+    reader = Reader()
+    wire = Wire(reader)
+    for _ in range(2):
+        wire.client(action="message", message="tell me")
+        wire.server(type="stream_start")
+        for _ in range(3):
+            wire.server(type="stream_token", token="w")
+        wire.server(type="stream_complete")
+    tokens = [text for text in reader.read if "stream_token" in str(text)]
+    assert len(tokens) == 1
+    first, second = wire.connection.seen(E.STREAMING_COMPLETED)
+    assert first == second
+    assert (first[1]["chunk_count"], first[1]["ttft_ms"]) == (3, 20.0)
+
+
+def test_content_that_names_conversations_is_read_with_every_stream() -> None:
+    wire = Wire()
+    for conversation_id in ("one", "two"):
+        wire.server(type="stream_start", conversationId=conversation_id)
+        wire.server(type="stream_token", token="w", conversationId="one")
+        wire.server(type="stream_token", token="w", conversationId=conversation_id)
+        wire.server(type="stream_complete", conversationId=conversation_id)
+    assert [data["chunk_count"] for _, data in wire.connection.seen(E.STREAMING_COMPLETED)] == [
+        2,
+        1,
+    ]
+
+
+def test_content_that_names_no_conversation_any_more_is_known_again() -> None:
+    reader = Reader()
+    wire = Wire(reader)
+    for named in ({"conversationId": "one"}, {}, {}):
+        wire.server(type="stream_start", conversationId="one")
+        wire.server(type="stream_token", token="w", **named)
+        wire.server(type="stream_complete", conversationId="one")
+    assert sum("stream_token" in str(text) for text in reader.read) == 2
+
+
+def test_contents_of_two_streams_are_all_read() -> None:
+    reader = Reader()
+    wire = Wire(reader)
+    wire.server(type="stream_start")
+    wire.server(type="stream_token", token="w")
+    wire.server(type="stream_complete")
+    for conversation_id in ("one", "two"):
+        wire.server(type="stream_start", conversationId=conversation_id)
+    for conversation_id in ("one", "two", "two"):
+        wire.server(type="stream_token", token="w", conversationId=conversation_id)
+    for conversation_id in ("one", "two"):
+        wire.server(type="stream_complete", conversationId=conversation_id)
+    assert [data["chunk_count"] for _, data in wire.connection.seen(E.STREAMING_COMPLETED)] == [
+        1,
+        1,
+        2,
+    ]
 
 
 def test_socket_that_closes_with_a_stream_open_has_interrupted_it() -> None:

@@ -37,8 +37,9 @@ class FrameAdapter(ABC):
 
         Asked for a text frame that gave a `StreamContent`. As long as the same stream is open, and
         no other, the tracker counts every frame with this start as content of that stream without
-        looking at it further. So no frame that tells anything else may ever start so, given that it
-        is well formed and names no key twice. None where a start cannot tell (what decides comes
-        after the text, say), and for binary frames.
+        looking at it further; and if the content named no conversation, so it does in later streams
+        of the connection, from their first content on. So no frame that tells anything else may
+        ever start so, given that it is well formed and names no key twice. None where a start
+        cannot tell (what decides comes after the text, say), and for binary frames.
         """
         return None

@@ -129,10 +129,7 @@ class Activity(Happenings):
 
     def count_content(self, run: StreamRun, count: int = 1) -> None:
         """Count pieces of a stream that the application sends and no adapter recognises."""
-        if run.first_at is None:
-            run.first_at = self._monotonic()
-            run.turn.answered = True
-        run.chunks += count
+        self._count_content(run, self._monotonic(), count)
 
     def end_stream(
         self,

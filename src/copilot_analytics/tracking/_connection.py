@@ -14,7 +14,7 @@ from ..ids import new_id
 from ..protocols.base import FrameAdapter
 from ..protocols.signals import StreamContent
 from ..typing import Clock
-from ._contents import Contents
+from ._contents import NOTHING, Contents
 from ._open import OpenConnections
 from ._signals import HANDLERS, SignalReader
 
@@ -192,6 +192,16 @@ class ConnectionTracker(SignalReader):
     def server_frame(self, data: str | bytes) -> None:
         """Look at a whole message that was sent to the client, and is no content by its start."""
         if self._live:
+            streams = self._streams
+            if (
+                len(streams) == 1
+                and self.contents.low is NOTHING
+                and type(data) is str
+                and self.contents.resume(data)
+            ):
+                # Nothing else that it could tell is of any use: the adapter need not read it.
+                self._count_content(streams[0], self._monotonic())
+                return
             signals = self._adapter.server_frame(data)
             if signals:
                 monotonic_ms = self._monotonic

@@ -260,6 +260,12 @@ class Happenings:
         self._emit(_STREAMING_STARTED, run.conversation_id, metadata)
         return run
 
+    def _count_content(self, run: StreamRun, now: float, count: int = 1) -> None:
+        if run.first_at is None:
+            run.first_at = now
+            run.turn.answered = True
+        run.chunks += count
+
     def _stop_counting(self) -> None:
         """Look at every frame again; a tracker adds what it has counted to the stream."""
 

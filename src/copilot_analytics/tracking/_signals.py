@@ -182,14 +182,11 @@ class SignalReader(Activity):
         run = _latest(self._streams, signal.conversation_id)
         if run is None:
             return
-        if run.first_at is None:
-            run.first_at = now
-            run.turn.answered = True
-        run.chunks += 1
+        self._count_content(run, now)
         if len(self._streams) == 1 and isinstance(data, str):
             prefix = self._adapter.content_prefix(data)
             if prefix is not None:
-                self.contents.learn(prefix)
+                self.contents.learn(prefix, nameless=signal.conversation_id is None)
 
     def _stop_counting(self) -> None:
         contents = self.contents
