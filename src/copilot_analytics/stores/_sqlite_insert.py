@@ -8,7 +8,6 @@ from itertools import chain, islice
 
 __all__ = ["Insert", "Row"]
 
-_MOST_ROWS = 64
 _MOST_PARAMETERS = 999
 """What SQLite before 3.32 takes in one statement."""
 
@@ -31,10 +30,13 @@ class Insert:
 
     __slots__ = ("_statements",)
 
+    MOST_ROWS = 64
+    """Rows that one statement takes at most."""
+
     def __init__(self, table: str, width: int, conflict: str = "") -> None:
         row = f"({', '.join('?' * width)})"
         self._statements: list[tuple[int, str]] = []
-        rows = _MOST_ROWS
+        rows = self.MOST_ROWS
         while rows:
             if rows * width <= _MOST_PARAMETERS:
                 values = ", ".join([row] * rows)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 import msgspec
+from msgspec.structs import astuple
 
 from ..aggregation import PatternDelta
 from ..batch import Batch
 from ..distinct import Distinct
-from ..encoding import encode_metadata
+from ..encoding import encode_all
+from ..events import AnalyticsEvent
 from ..periods import DAY_MS
 from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
 from ._sqlite_insert import Insert, Row
@@ -39,6 +42,8 @@ USERS = msgspec.json.Decoder(tuple[str, ...])
 
 _ENDED_MS = 60_000
 """A day counts as ended this long before its end: what is cached then outlives it."""
+
+_EVENT_CODES = dict(EVENT_CODES)  # looked up in half the time of a mapping proxy
 
 _ON_KEY = "ON CONFLICT (kind, period, dimension) DO UPDATE SET"
 _EVENTS = Insert("events", 9)
@@ -125,7 +130,7 @@ def write_batch(
             "UPDATE writers SET last_sequence = ?, last_written = ? WHERE id = ?",
             (rest.last, now_ms, writer),
         )
-    _EVENTS.execute(connection, _event_rows(rest, writer))
+    _EVENTS.execute(connection, _event_rows(rest.events, writer))
     connection.execute("UPDATE tallies SET n = n + ? WHERE name = 'events'", (len(rest.events),))
     deltas = rest.deltas
     add_rollups(connection, deltas.rollups)
@@ -137,19 +142,24 @@ def write_batch(
     return stored
 
 
-def _event_rows(batch: Batch, writer: int | None) -> Iterator[Row]:
+def _event_rows(events: Sequence[AnalyticsEvent], writer: int | None) -> Iterator[Row]:
     # Made a statement's at a time: other threads run in between.
-    for event in batch.events:
-        yield (
-            event.timestamp,
-            event.event_id,
-            EVENT_CODES[event.event_type],
-            event.user_id,
-            event.conversation_id,
-            event.connection_id,
-            encode_metadata(event.metadata),
-            writer,
-            event.sequence,
+    for start in range(0, len(events), Insert.MOST_ROWS):
+        part = events[start : start + Insert.MOST_ROWS]
+        event_ids, event_types, users, times, talks, sockets, metadata, _, sequences = zip(
+            *map(astuple, part), strict=True
+        )
+        yield from zip(
+            times,
+            event_ids,
+            map(_EVENT_CODES.__getitem__, event_types),
+            users,
+            talks,
+            sockets,
+            encode_all(metadata),
+            repeat(writer),
+            sequences,
+            strict=False,  # for the writer's sake
         )
 
 
