@@ -1,10 +1,14 @@
 """The copilot that the capture benchmarks measure, bare or with the plugin, in its own process.
 
 Each message is answered by an acknowledgment, a stream start, 50 token frames of 128 bytes and a
-completion. Workloads: `copilot` does what copilots do: tokens come at a model's pace (one every 5
-ms), each frame is encoded as JSON, and the server compresses, by its defaults, for every client
-that offers permessage-deflate, as all browsers do. `burst` sends as fast as it can what it has
-encoded beforehand; `raw` does so without compression, the least that a server can do for a frame.
+completion. Twenty answers take turns, each 50 other pieces of this project's documents: prose, of
+which compression leaves two fifths and takes 7 µs a frame. Of one letter, or of one answer again
+and again, it would leave a tenth and take 1.5 µs, which no copilot's answer does.
+
+Workloads: `copilot` does what copilots do: tokens come at a model's pace (one every 5 ms), each
+frame is encoded as JSON, and the server compresses, by its defaults, for every client that offers
+permessage-deflate, as all browsers do. `burst` sends as fast as it can what it has encoded
+beforehand; `raw` does so without compression, the least that a server can do for a frame.
 `GET /cpu` (uvicorn) or the message `cpu` (websockets) answers the
 process's CPU time so far in nanoseconds, all threads.
 
@@ -18,10 +22,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -31,24 +38,47 @@ PACE_SECONDS = 0.005
 MESSAGE = json.dumps(
     {"action": "message", "message": "Where is my order?", "conversationId": "c-1"}
 )
-_TOKEN = json.dumps({"type": "stream_token", "token": ""})
-TOKEN = json.dumps({"type": "stream_token", "token": "x" * (128 - len(_TOKEN))})
-FRAMES = (
-    {"type": "acknowledgment", "conversationId": "c-1"},
-    {
-        "type": "stream_start",
-        "conversationId": "c-1",
-        "metadata": {"intent": "track-order", "confidence": 0.9},
-    },
-    *([json.loads(TOKEN)] * TOKENS),
-    {"type": "stream_complete", "metadata": {"tokenCount": 50, "actionSuccess": True}},
-)
-ANSWER = tuple(json.dumps(frame) for frame in FRAMES)
+FRAME_BYTES = 128
+ANSWER_COUNT = 20
 
 
-async def paced() -> AsyncIterator[str]:
+def _prose() -> str:
+    """Return this project's documents, without what JSON would escape."""
+    folder = Path(__file__).parents[1] / "docs"
+    text = " ".join(path.read_text("utf-8") for path in sorted(folder.glob("*.md")))
+    return " ".join(re.sub(r'[^ -~]|["\\]', " ", text).split())
+
+
+_PROSE = _prose()
+
+
+def _answer(number: int) -> tuple[dict[str, Any], ...]:
+    """Return an answer's frames: always the same for a number."""
+    room = FRAME_BYTES - len(json.dumps({"type": "stream_token", "token": ""}))
+    start = number * TOKENS * room
+    return (
+        {"type": "acknowledgment", "conversationId": "c-1"},
+        {
+            "type": "stream_start",
+            "conversationId": "c-1",
+            "metadata": {"intent": "track-order", "confidence": 0.9},
+        },
+        *(
+            {"type": "stream_token", "token": _PROSE[place : place + room]}
+            for place in range(start, start + TOKENS * room, room)
+        ),
+        {"type": "stream_complete", "metadata": {"tokenCount": TOKENS, "actionSuccess": True}},
+    )
+
+
+FRAMES = tuple(map(_answer, range(ANSWER_COUNT)))
+ANSWERS = tuple(tuple(map(json.dumps, frames)) for frames in FRAMES)
+ANSWER = ANSWERS[0]
+
+
+async def paced(frames: Sequence[dict[str, Any]]) -> AsyncIterator[str]:
     """Yield an answer at a model's pace, each frame encoded when it is due."""
-    for frame in FRAMES:
+    for frame in frames:
         await asyncio.sleep(PACE_SECONDS)
         yield json.dumps(frame)
 
@@ -67,29 +97,31 @@ async def app(scope: Any, receive: Any, send: Any, workload: str = "raw") -> Non
         return
     await receive()
     await send({"type": "websocket.accept"})
-    while True:
+    for frames, answer in cycle(zip(FRAMES, ANSWERS, strict=True)):
         message = await receive()
         if message["type"] == "websocket.disconnect":
             return
         if workload == "copilot":
-            async for frame in paced():
+            async for frame in paced(frames):
                 await send({"type": "websocket.send", "text": frame})
             continue
-        for frame in ANSWER:
+        for frame in answer:
             await send({"type": "websocket.send", "text": frame})
 
 
 async def handler(connection: Any, workload: str = "raw") -> None:
     """Answer messages over `websockets`, and the CPU time to the message `cpu`."""
+    answers = cycle(zip(FRAMES, ANSWERS, strict=True))
     async for message in connection:
         if message == "cpu":
             await connection.send(str(time.process_time_ns()))
             continue
+        frames, answer = next(answers)
         if workload == "copilot":
-            async for frame in paced():
+            async for frame in paced(frames):
                 await connection.send(frame)
             continue
-        for frame in ANSWER:
+        for frame in answer:
             await connection.send(frame)
 
 

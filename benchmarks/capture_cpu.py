@@ -1,7 +1,8 @@
 r"""Process CPU per server frame with and without the plugin, over real sockets.
 
-20 connections, each answer 53 frames; server processes restarted and interleaved (bare, plugin,
-bare, …), the plugin's writer thread included and flushed.
+20 connections, open and warm, each answer 53 frames; server processes restarted and interleaved
+(bare, plugin, bare, …), the plugin's writer thread included and flushed. Two bare servers differ by
+as much as the plugin adds, one process from the next: take the medians of many restarts.
 
     python benchmarks/capture_cpu.py [uvicorn|websockets] [copilot|burst|raw] [restarts=9] \
         [turns=20]
@@ -12,6 +13,7 @@ The workloads are those of `_copilot.py`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 import subprocess
 import sys
@@ -22,19 +24,17 @@ from pathlib import Path
 import uvloop
 from _copilot import ANSWER, MESSAGE
 from _report import Result, ratios
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 CONNECTIONS = 20
 BOUNDS = {"uvicorn": 1.15, "websockets": None}
 
 
-async def _talk(url: str, turns: int) -> None:
-    # It offers compression; whether there is any is up to the server.
-    async with connect(url, max_queue=None) as socket:
-        for _ in range(turns):
-            await socket.send(MESSAGE)
-            for _ in ANSWER:
-                await socket.recv()
+async def _talk(socket: ClientConnection, turns: int) -> None:
+    for _ in range(turns):
+        await socket.send(MESSAGE)
+        for _ in ANSWER:
+            await socket.recv()
 
 
 async def _cpu_ns(kind: str, port: int) -> int:
@@ -47,13 +47,18 @@ async def _cpu_ns(kind: str, port: int) -> int:
 
 
 async def _load(kind: str, port: int, turns: int) -> float:
-    url = f"ws://127.0.0.1:{port}/ws"
-    await asyncio.gather(*(_talk(url, 2) for _ in range(CONNECTIONS)))
-    await asyncio.sleep(1.5)  # the store is open by then, which costs once and no frame
-    before = await _cpu_ns(kind, port)
-    await asyncio.gather(*(_talk(url, turns) for _ in range(CONNECTIONS)))
-    await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
-    after = await _cpu_ns(kind, port)
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = [
+            # It offers compression; whether there is any is up to the server.
+            await stack.enter_async_context(connect(f"ws://127.0.0.1:{port}/ws", max_queue=None))
+            for _ in range(CONNECTIONS)
+        ]
+        await asyncio.gather(*(_talk(socket, 2) for socket in sockets))
+        await asyncio.sleep(1.5)  # the store is open by then, which costs once and no frame
+        before = await _cpu_ns(kind, port)
+        await asyncio.gather(*(_talk(socket, turns) for socket in sockets))
+        await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
+        after = await _cpu_ns(kind, port)
     return (after - before) / (CONNECTIONS * turns * len(ANSWER))
 
 
