@@ -61,7 +61,7 @@ def test_many_are_encoded_as_each_is(metadata: list[dict[str, MetadataValue]]) -
     assert encode_all(metadata) == [encode_metadata(one) for one in metadata]
 
 
-def test_combinations_of_keys_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_combinations_of_keys_are_not_learned_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "_MAX_SHAPES", 3)
     monkeypatch.setattr(encoding, "_shapes", {})
     for number in range(10):
@@ -69,4 +69,4 @@ def test_combinations_of_keys_are_not_kept_without_end(monkeypatch: pytest.Monke
             f'{{"key{number}":"line\\nline"}}',
             "{}",
         ]
-        assert len(encoding._shapes) <= 3
+    assert len(encoding._shapes) == 3

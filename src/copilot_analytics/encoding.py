@@ -31,7 +31,7 @@ _decode = msgspec.json.Decoder(dict[str, MetadataValue]).decode
 _STORED = {name: key.stored for name, key in ALL_METADATA_KEYS.items()}
 _NAMES = {key.stored: name for name, key in ALL_METADATA_KEYS.items()}
 _UPPER = re.compile(r"(?<!^)([A-Z])")
-_MAX_SHAPES = 1_000
+_MAX_SHAPES = 256  # making one takes as long as encoding twenty without it
 _shapes: dict[tuple[str, ...], type[msgspec.Struct]] = {}
 
 
@@ -46,29 +46,31 @@ def encode_all(metadata: Sequence[Mapping[str, MetadataValue]]) -> list[str]:
     Made Structs first, which know their fields' stored names: one for each combination of keys.
     """
     shapes = _shapes
+    renamed: list[Any]
     try:
-        structs = [shapes[tuple(one)](*one.values()) for one in metadata]
+        renamed = [shapes[tuple(one)](*one.values()) for one in metadata]
     except KeyError:
-        structs = [_shape_of(tuple(one))(*one.values()) for one in metadata]
+        renamed = [_shaped(one) for one in metadata]
     # No JSON text holds a line feed as it is.
-    return _encode_lines(structs).decode().split("\n")[: len(structs)]
+    return _encode_lines(renamed).decode().split("\n")[: len(renamed)]
 
 
-def _shape_of(names: tuple[str, ...]) -> type[msgspec.Struct]:
+def _shaped(metadata: Mapping[str, MetadataValue]) -> msgspec.Struct | dict[str, MetadataValue]:
+    """Return metadata as a Struct of its shape, which is made if there is room for one more."""
+    names = tuple(metadata)
     shape = _shapes.get(names)
     if shape is None:
+        if len(_shapes) >= _MAX_SHAPES:
+            return to_stored_names(metadata)
         # Numbered: names of the application's own keys may be keywords.
-        fields = {f"_{place}": name for place, name in enumerate(names)}
-        shape = msgspec.defstruct(
+        fields = [f"_{place}" for place in range(len(names))]
+        shape = _shapes[names] = msgspec.defstruct(
             "StoredMetadata",
             [(field, Any) for field in fields],
-            rename=dict(zip(fields, to_stored_names(dict.fromkeys(names)), strict=True)),
+            rename=dict(zip(fields, to_stored_names(metadata), strict=True)),
             gc=False,
         )
-        if len(_shapes) >= _MAX_SHAPES:
-            _shapes.clear()
-        _shapes[names] = shape
-    return shape
+    return shape(*metadata.values())
 
 
 def decode_metadata(text: str) -> dict[str, MetadataValue]:
