@@ -7,7 +7,7 @@ as much as the plugin adds, one process from the next: take the medians of many 
     python benchmarks/capture_cpu.py [uvicorn|websockets] [copilot|burst|raw] [restarts=9] \
         [turns=20]
 
-The workloads are those of `_copilot.py`.
+The workloads are those of `_copilot.py`; without one, `copilot` and `burst` are measured.
 """
 
 from __future__ import annotations
@@ -84,21 +84,24 @@ def _run(kind: str, variant: str, workload: str, turns: int) -> float:
             server.wait()
 
 
-def main(
-    kind: str = "uvicorn", workload: str = "copilot", restarts: str = "9", turns: str = "20"
-) -> int:
-    """Print the CPU per frame of both and their ratio."""
+def _compare(result: Result, kind: str, workload: str, restarts: int, turns: int) -> None:
     bare, plugin = [], []
-    for _ in range(int(restarts)):
-        bare.append(_run(kind, "bare", workload, int(turns)))
-        plugin.append(_run(kind, "plugin", workload, int(turns)))
-    result = Result()
+    for _ in range(restarts):
+        bare.append(_run(kind, "bare", workload, turns))
+        plugin.append(_run(kind, "plugin", workload, turns))
     ratio, low, high = ratios(plugin, bare)
     name = f"{kind}, {workload}"
     result.line(f"{name}: CPU per frame, bare (median)", statistics.median(bare), "ns")
     result.line(f"{name}: CPU per frame, plugin (median)", statistics.median(plugin), "ns")
     result.line(f"{name}: ratio of medians", ratio, "x", BOUNDS[kind])
     print(f"{'':<58} {low:.3f} to {high:.3f} over {restarts} interleaved restarts")
+
+
+def main(kind: str = "uvicorn", workload: str = "", restarts: str = "9", turns: str = "20") -> int:
+    """Print the CPU per frame of both and their ratio."""
+    result = Result()
+    for one in [workload] if workload else ["copilot", "burst"]:
+        _compare(result, kind, one, int(restarts), int(turns))
     return result.missed
 
 
