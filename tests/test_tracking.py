@@ -619,6 +619,7 @@ def test_contents_of_two_streams_are_all_read() -> None:
         1,
         2,
     ]
+    assert sum("stream_token" in str(text) for text in reader.read) == 4
 
 
 def test_socket_that_closes_with_a_stream_open_has_interrupted_it() -> None:

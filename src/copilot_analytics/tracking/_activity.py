@@ -129,7 +129,7 @@ class Activity(Happenings):
 
     def count_content(self, run: StreamRun, count: int = 1) -> None:
         """Count pieces of a stream that the application sends and no adapter recognises."""
-        self._count_content(run, self._monotonic(), count)
+        self._count_content(run, count)
 
     def end_stream(
         self,

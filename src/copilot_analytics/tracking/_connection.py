@@ -200,7 +200,7 @@ class ConnectionTracker(SignalReader):
                 and self.contents.resume(data)
             ):
                 # Nothing else that it could tell is of any use: the adapter need not read it.
-                self._count_content(streams[0], self._monotonic())
+                self._count_content(streams[0])
                 return
             signals = self._adapter.server_frame(data)
             if signals:

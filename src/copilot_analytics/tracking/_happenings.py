@@ -260,9 +260,10 @@ class Happenings:
         self._emit(_STREAMING_STARTED, run.conversation_id, metadata)
         return run
 
-    def _count_content(self, run: StreamRun, now: float, count: int = 1) -> None:
+    def _count_content(self, run: StreamRun, count: int = 1, now: float | None = None) -> None:
+        """Count content of a stream; `now` spares reading the clock again."""
         if run.first_at is None:
-            run.first_at = now
+            run.first_at = self._monotonic() if now is None else now
             run.turn.answered = True
         run.chunks += count
 

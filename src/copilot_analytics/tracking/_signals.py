@@ -182,7 +182,7 @@ class SignalReader(Activity):
         run = _latest(self._streams, signal.conversation_id)
         if run is None:
             return
-        self._count_content(run, now)
+        self._count_content(run, now=now)
         if len(self._streams) == 1 and isinstance(data, str):
             prefix = self._adapter.content_prefix(data)
             if prefix is not None:
