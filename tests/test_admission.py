@@ -424,7 +424,9 @@ def test_whatever_is_observed_is_refused_or_fit_to_be_stored(
         )
         if isinstance(event, AnalyticsEvent):
             assert event.metadata.keys() <= METADATA_KEYS[event_type].keys()
-            assert decode_metadata(encode_metadata(event.metadata)) == event.metadata
+            assert [decode_metadata(text) for text in encode_metadata([event.metadata])] == [
+                event.metadata
+            ]
             assert len(event.user_id.encode()) <= 256
             assert all(
                 abs(value) < 2**63

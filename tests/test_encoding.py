@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot_analytics import encoding
 from copilot_analytics.config import AnalyticsConfig
-from copilot_analytics.encoding import decode_metadata, encode_all, encode_metadata
+from copilot_analytics.encoding import decode_metadata, encode_metadata, to_stored_names
 from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.events import ALL_METADATA_KEYS, MetadataValue, ValueKind
 
@@ -24,7 +25,7 @@ VALUES: st.SearchStrategy[MetadataValue] = (
 def test_documented_metadata_comes_back_under_the_same_names(
     metadata: dict[str, MetadataValue],
 ) -> None:
-    text = encode_metadata(metadata)
+    (text,) = encode_metadata([metadata])
     assert decode_metadata(text) == metadata
     assert {type(value) for value in decode_metadata(text).values()} == {
         type(value) for value in metadata.values()
@@ -39,14 +40,16 @@ def test_every_extra_key_that_may_be_registered_comes_back(name: str, value: Met
     except ConfigurationError:
         return
     metadata = {name: value, "intent": "x"}
-    assert decode_metadata(encode_metadata(metadata)) == metadata
+    (text,) = encode_metadata([metadata])
+    assert decode_metadata(text) == metadata
 
 
 @pytest.mark.parametrize(
     ("name", "stored"), [("execution_ms", "executionMs"), ("plan", "plan"), ("a_b2_c", "aB2C")]
 )
 def test_stored_names_are_camel_case(name: str, stored: str) -> None:
-    assert json.loads(encode_metadata({name: 1})) == {stored: 1}
+    (text,) = encode_metadata([{name: 1}])
+    assert json.loads(text) == {stored: 1}
 
 
 METADATA = st.dictionaries(
@@ -57,15 +60,17 @@ METADATA = st.dictionaries(
 
 
 @given(st.lists(METADATA, max_size=5))
-def test_many_are_encoded_as_each_is(metadata: list[dict[str, MetadataValue]]) -> None:
-    assert encode_all(metadata) == [encode_metadata(one) for one in metadata]
+def test_many_are_encoded_as_each_dict_is(metadata: list[dict[str, MetadataValue]]) -> None:
+    assert encode_metadata(metadata) == [
+        msgspec.json.encode(to_stored_names(one)).decode() for one in metadata
+    ]
 
 
 def test_combinations_of_keys_are_not_learned_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "_MAX_SHAPES", 3)
     monkeypatch.setattr(encoding, "_shapes", {})
     for number in range(10):
-        assert encode_all([{f"key_{number}": "line\nline"}, {}]) == [
+        assert encode_metadata([{f"key_{number}": "line\nline"}, {}]) == [
             f'{{"key{number}":"line\\nline"}}',
             "{}",
         ]

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from ..aggregation import PatternDelta
 from ..batch import Batch
 from ..distinct import Distinct
-from ..encoding import encode_all
+from ..encoding import encode_metadata
 from ..events import AnalyticsEvent
 from ..periods import DAY_MS
 from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
@@ -156,7 +156,7 @@ def _event_rows(events: Sequence[AnalyticsEvent], writer: int | None) -> Iterato
             users,
             talks,
             sockets,
-            encode_all(metadata),
+            encode_metadata(metadata),
             repeat(writer),
             sequences,
             strict=False,  # for the writer's sake
