@@ -110,6 +110,8 @@ class SupplementContract(Contract):
             merged = Distinct.merge((few, many))
             assert _active(store) == merged
             assert not merged.count().exact
+            counts = store.count_distinct(RollupKind.ACTIVITY, [ACTIVITY], DAYS)
+            assert counts == {ACTIVITY: merged.count()}
             later = numbered([event(EventType.MESSAGE_SENT, "late", _NOON)], "two", first=2)
             store.write(Batch("two", later))
             merged.add([user_hash("late")])

@@ -175,6 +175,8 @@ class StoreContract(CorrectionContract, EventContract, SupplementContract):
             assert store.totals(RollupKind.COMMAND, DAYS, []) == {}
             assert store.distinct(RollupKind.COMMAND, [], DAYS) == {}
             assert store.distinct(RollupKind.COMMAND, ["unknown"], DAYS) == {}
+            assert store.count_distinct(RollupKind.COMMAND, [], DAYS) == {}
+            assert store.count_distinct(RollupKind.COMMAND, ["unknown"], DAYS) == {}
             assert store.patterns([]) == {}
 
     def test_hours_are_kept_of_the_activity_alone(self, tmp_path: Path) -> None:

@@ -189,8 +189,10 @@ def _assert_kind(store: Store, kind: RollupKind, expected: Deltas, span: DateRan
     for (dimension, hourly), rows in series.items():
         assert store.series(kind, dimension, span, hourly=hourly) == rows
     if kind in DISTINCT_KINDS:
-        assert store.distinct(kind, list(hashes), span) == {
-            dimension: Distinct.of(found) for dimension, found in hashes.items() if found
+        users = {dimension: Distinct.of(found) for dimension, found in hashes.items() if found}
+        assert store.distinct(kind, list(hashes), span) == users
+        assert store.count_distinct(kind, list(hashes), span) == {
+            dimension: found.count() for dimension, found in users.items()
         }
 
 

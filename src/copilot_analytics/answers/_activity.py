@@ -33,8 +33,8 @@ class ActivityAnswers(Reader):
 
     def activity(self, range: DateRange) -> ActivityTotals:
         """Return the totals of a range."""
-        users = self._store.distinct(RollupKind.ACTIVITY, [ACTIVITY], range).get(ACTIVITY)
-        return _activity_totals(self._counters(range), NO_USERS if users is None else users.count())
+        users = self._store.count_distinct(RollupKind.ACTIVITY, [ACTIVITY], range)
+        return _activity_totals(self._counters(range), users.get(ACTIVITY, NO_USERS))
 
     def streaming(self, range: DateRange) -> Compared[Streaming]:
         """Return what streamed answers did, beside the range of equal length before."""

@@ -53,12 +53,12 @@ class CommandAnswers(Reader):
     def commands_stats(self, names: Sequence[str], range: DateRange) -> tuple[CommandStats, ...]:
         """Return everything about some commands, in the order given; see `command_stats`."""
         totals = self._store.totals(RollupKind.COMMAND, range, names, detail=True)
-        users = self._store.distinct(RollupKind.COMMAND, names, range)
+        users = self._store.count_distinct(RollupKind.COMMAND, names, range)
         return tuple(
             _command_stats(
                 name,
                 totals.get(name) or Rollup({}),
-                users[name].count() if name in users else NO_USERS,
+                users.get(name, NO_USERS),
             )
             for name in names
         )
@@ -81,14 +81,13 @@ class CommandAnswers(Reader):
             for name, rollup in self._store.totals(RollupKind.COMMAND, range).items()
             if rollup.counters.get("executions") and contains(name)
         }
-        users: dict[str, int] = {}
+        users: dict[str, DistinctUsers] = {}
         if order_by is CommandOrder.USERS and ran:
-            found = self._store.distinct(RollupKind.COMMAND, list(ran), range)
-            users = {name: distinct.count().count for name, distinct in found.items()}
+            users = self._store.count_distinct(RollupKind.COMMAND, list(ran), range)
 
         def figure(name: str, rollup: Rollup) -> float | None:
             if order_by is CommandOrder.USERS:
-                return users.get(name, 0)
+                return users.get(name, NO_USERS).count
             return _FIGURES[order_by](rollup.counters)
 
         page = ranked(ran.items(), figure, first=first, after=after)

@@ -115,7 +115,7 @@ class ErrorAnswers(Reader):
         if not names:
             return
         lives = self._store.patterns(names)
-        users = self._store.distinct(RollupKind.PATTERN, names, range)
+        users = self._store.count_distinct(RollupKind.PATTERN, names, range)
         for dimension, rollup in found:
             life = lives.get(dimension)
             yield ErrorPattern(
@@ -126,7 +126,7 @@ class ErrorAnswers(Reader):
                 total_count=life.count if life else rollup.counters["count"],
                 first_occurrence=life.first if life else rollup.first,
                 last_occurrence=rollup.last,
-                affected_users=users[dimension].count() if dimension in users else NO_USERS,
+                affected_users=users.get(dimension, NO_USERS),
                 affected_user_ids=life.users if life else (),
             )
 

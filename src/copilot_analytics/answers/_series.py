@@ -9,6 +9,7 @@ from ..periods import DateRange, day_of, hour_of, parse_day
 from ..queries import Interval, Metric, SeriesGroup, SeriesPart, TimeSeries
 from ..rollups import ACTIVITY, Rollup, RollupKind
 from ..series import GROUPS, Subject, column, weight
+from ._figures import NO_USERS
 from ._pages import ranked
 from ._reader import Reader
 from ._steps import steps_of, weeks_of
@@ -110,8 +111,7 @@ class SeriesAnswers(Reader):
         )
 
     def _users(self, kind: RollupKind, name: str, days: DateRange) -> int:
-        users = self._store.distinct(kind, [name], days).get(name)
-        return 0 if users is None else users.count().count
+        return self._store.count_distinct(kind, [name], days).get(name, NO_USERS).count
 
 
 _NONE = Rollup({})

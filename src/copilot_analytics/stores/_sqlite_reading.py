@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ..distinct import Distinct
@@ -21,11 +23,11 @@ __all__ = [
     "ROW",
     "SERIES",
     "TOTALS",
-    "USERS_OF",
     "DaySnapshot",
     "pattern_of",
     "rollup_of",
     "rows_of",
+    "users_of",
 ]
 
 
@@ -117,7 +119,7 @@ def _sums(kind: RollupKind) -> str:
 
 TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
 DETAILS_OF = _Question("counters", "details")
-USERS_OF = _Question("users", "distinct_users")
+_USERS_OF = _Question("users", "distinct_users")
 SERIES = {
     kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
     f"{_OF_ONE.format(table='rollups')} {_WITH_DETAIL}"
@@ -156,6 +158,18 @@ def rows_of(
         return
     for dimension in dict.fromkeys(dimensions):
         yield from connection.execute(question.of_one, {**bounds, "dimension": dimension})
+
+
+def users_of(
+    connection: sqlite3.Connection,
+    kind: RollupKind,
+    days: DateRange,
+    dimensions: Iterable[str],
+) -> Iterator[tuple[str, Distinct]]:
+    """Yield each dimension that has distinct users on some days, with these."""
+    rows = rows_of(connection, _USERS_OF, kind, days, dimensions)
+    for dimension, found in groupby(rows, itemgetter(0)):
+        yield dimension, Distinct.merge_bytes(blob for _, blob in found)
 
 
 def rollup_of(kind: RollupKind, row: Sequence[int], detail: bytes | None = None) -> Rollup:

@@ -22,6 +22,7 @@ from ..distinct import Distinct
 from ..errors import StoreError
 from ..events import AnalyticsEvent, EventType
 from ..periods import DateRange
+from ..queries import DistinctUsers
 from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 
 __all__ = ["Correction", "Erasure", "EventSelection", "Snapshot", "Store"]
@@ -195,6 +196,17 @@ class Store(ABC):
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
     ) -> dict[str, Distinct]:
         """Return each dimension's distinct users over the range; a missing one has none."""
+
+    def count_distinct(
+        self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
+    ) -> dict[str, DistinctUsers]:
+        """Return how many distinct users each dimension has; a missing one has none.
+
+        For stores that can count with less work than `distinct` takes, or in less memory: a
+        dimension of many days and users is large.
+        """
+        found = self.distinct(kind, dimensions, range)
+        return {dimension: users.count() for dimension, users in found.items()}
 
     @abstractmethod
     def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:

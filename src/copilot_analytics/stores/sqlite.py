@@ -17,6 +17,7 @@ from ..errors import ConfigurationError, StoreError
 from ..events import ANONYMOUS_PREFIX, AnalyticsEvent
 from ..ids import new_id
 from ..periods import DAY_MS, DateRange
+from ..queries import DistinctUsers
 from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
 from ._sqlite_connections import Connections
@@ -27,11 +28,11 @@ from ._sqlite_reading import (
     DETAILS_OF,
     SERIES,
     TOTALS,
-    USERS_OF,
     DaySnapshot,
     pattern_of,
     rollup_of,
     rows_of,
+    users_of,
 )
 from ._sqlite_retention import Sweep
 from ._sqlite_schema import (
@@ -178,11 +179,16 @@ class SQLiteStore(Store):
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
     ) -> dict[str, Distinct]:
         """See `Store.distinct`."""
-        parts: dict[str, list[bytes]] = {}
         with self._connections.reading() as connection:
-            for dimension, blob in rows_of(connection, USERS_OF, kind, range, dimensions):
-                parts.setdefault(dimension, []).append(blob)
-        return {dimension: Distinct.merge_bytes(found) for dimension, found in parts.items()}
+            return dict(users_of(connection, kind, range, dimensions))
+
+    def count_distinct(
+        self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
+    ) -> dict[str, DistinctUsers]:
+        """See `Store.count_distinct`; one dimension's users are in memory at a time."""
+        with self._connections.reading() as connection:
+            found = users_of(connection, kind, range, dimensions)
+            return {dimension: users.count() for dimension, users in found}
 
     def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
         """See `Store.patterns`."""
