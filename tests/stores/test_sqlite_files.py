@@ -98,7 +98,7 @@ def test_a_file_that_another_process_makes_ours_meanwhile_is_ours(tmp_path: Path
         (short_text, StoreSchemaError, "the file is no SQLite database; give the path of a file"),
         (other_database, StoreSchemaError, "the file is another application's database; give"),
         (other_owner, StoreSchemaError, "the file is another application's database; give"),
-        (newer_version, StoreSchemaError, "its schema has version 99, and this release knows 2"),
+        (newer_version, StoreSchemaError, "its schema has version 99, and this release knows 3"),
         (a_directory, StoreUnavailableError, "the file cannot be opened or created; create its"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -13,17 +14,18 @@ from ..distinct import Distinct
 from ..events import AnalyticsEvent
 from ..periods import DateRange
 from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ._sqlite_details import decode_details, sum_details
 from ._sqlite_events import select_events, whole_day
 from ._sqlite_schema import HOURS, KIND_CODES, KINDS, day_number, headline_columns, period_name
-from ._sqlite_writing import DETAILS, USERS
+from ._sqlite_writing import USERS
 from .base import EventSelection
 
 __all__ = [
-    "DETAILS_OF",
     "ROW",
     "SERIES",
     "TOTALS",
     "DaySnapshot",
+    "details_of",
     "pattern_of",
     "rollup_of",
     "rows_of",
@@ -118,7 +120,7 @@ def _sums(kind: RollupKind) -> str:
 
 
 TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
-DETAILS_OF = _Question("counters", "details")
+_DETAILS_OF = _Question("counters", "details")
 _USERS_OF = _Question("users", "distinct_users")
 SERIES = {
     kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
@@ -160,6 +162,20 @@ def rows_of(
         yield from connection.execute(question.of_one, {**bounds, "dimension": dimension})
 
 
+def details_of(
+    connection: sqlite3.Connection,
+    kind: RollupKind,
+    days: DateRange,
+    dimensions: Iterable[str] | None,
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield each dimension that has details on some days, with their sums."""
+    stored: defaultdict[str, list[bytes]] = defaultdict(list)
+    for dimension, blob in rows_of(connection, _DETAILS_OF, kind, days, dimensions):
+        stored[dimension].append(blob)
+    for dimension, blobs in stored.items():
+        yield dimension, sum_details(blobs)
+
+
 def users_of(
     connection: sqlite3.Connection,
     kind: RollupKind,
@@ -177,7 +193,7 @@ def rollup_of(kind: RollupKind, row: Sequence[int], detail: bytes | None = None)
     first, last, *headlines = row
     counters = {name: n for name, n in zip(HEADLINES[kind], headlines, strict=True) if n}
     if detail is not None:
-        counters.update(DETAILS.decode(detail))
+        counters.update(decode_details(detail))
     return Rollup(counters, first or 0, last or 0)
 
 

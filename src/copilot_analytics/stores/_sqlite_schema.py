@@ -103,7 +103,7 @@ _INITIAL = (
         {", ".join(f"n{i} INTEGER NOT NULL DEFAULT 0" for i in range(1, _COLUMNS + 1))},
         PRIMARY KEY (kind, period, dimension)
     ) WITHOUT ROWID""",
-    # Every other counter of a rollup, as MessagePack; too wide for WITHOUT ROWID.
+    # Every other counter of a rollup, see `_sqlite_details.py`; too wide for WITHOUT ROWID.
     """CREATE TABLE details (
         kind INTEGER NOT NULL,
         period INTEGER NOT NULL,
@@ -153,7 +153,10 @@ _ERASURE = (
     "INSERT INTO tallies VALUES ('erasures', 0)",
 )
 
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (_INITIAL, _ERASURE)
+# Details have another form, which earlier releases cannot read. What is there is read as it is.
+_HISTOGRAMS: tuple[str, ...] = ()
+
+_MIGRATIONS: tuple[tuple[str, ...], ...] = (_INITIAL, _ERASURE, _HISTOGRAMS)
 """The statements that bring a file from version n (its place here) to n + 1; 0 is an empty file."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)

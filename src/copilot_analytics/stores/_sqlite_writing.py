@@ -17,11 +17,11 @@ from ..encoding import encode_metadata
 from ..events import AnalyticsEvent
 from ..periods import DAY_MS
 from ..rollups import HEADLINES, Rollup, RollupKey, RollupKind
+from ._sqlite_details import add_to_details
 from ._sqlite_insert import Insert, Row
 from ._sqlite_schema import EVENT_CODES, HOURS, KIND_CODES, headline_columns, period_number
 
 __all__ = [
-    "DETAILS",
     "USERS",
     "Key",
     "KnownUsers",
@@ -33,9 +33,6 @@ __all__ = [
     "stored_users",
     "write_batch",
 ]
-
-DETAILS = msgspec.msgpack.Decoder(dict[str, int])
-"""Reads `details.counters`."""
 
 USERS = msgspec.json.Decoder(tuple[str, ...])
 """Reads `patterns.users`."""
@@ -220,12 +217,7 @@ def _add_details(connection: sqlite3.Connection, details: Mapping[Key, dict[str,
         stored = connection.execute(
             "SELECT counters FROM details WHERE kind = ? AND period = ? AND dimension = ?", key
         ).fetchone()
-        if stored is not None:
-            total = DETAILS.decode(stored[0])
-            for name, count in counters.items():
-                total[name] = total.get(name, 0) + count
-            counters = total
-        rows.append((*key, msgspec.msgpack.encode(counters)))
+        rows.append((*key, add_to_details(stored and stored[0], counters)))
     _DETAILS.execute(connection, rows)
 
 

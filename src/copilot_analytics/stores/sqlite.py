@@ -25,10 +25,10 @@ from ._sqlite_correcting import correct
 from ._sqlite_erasure import days_to_erase, erase_day, erase_from_patterns
 from ._sqlite_events import Span, select_events, user_spans
 from ._sqlite_reading import (
-    DETAILS_OF,
     SERIES,
     TOTALS,
     DaySnapshot,
+    details_of,
     pattern_of,
     rollup_of,
     rows_of,
@@ -41,7 +41,7 @@ from ._sqlite_schema import (
     day_number,
     period_name,
 )
-from ._sqlite_writing import DETAILS, KnownUsers, write_batch
+from ._sqlite_writing import KnownUsers, write_batch
 from .base import Correction, Erasure, EventSelection, Snapshot, Store
 
 __all__ = ["SQLiteStore"]
@@ -157,8 +157,8 @@ class SQLiteStore(Store):
             rows = rows_of(connection, TOTALS[kind], kind, range, dimensions)
             rollups = {row[0]: rollup_of(kind, row[1:]) for row in rows if row[0] is not None}
             if detail:
-                for dimension, blob in rows_of(connection, DETAILS_OF, kind, range, dimensions):
-                    rollups[dimension].add(Rollup(DETAILS.decode(blob)))
+                for dimension, counters in details_of(connection, kind, range, dimensions):
+                    rollups[dimension].counters.update(counters)
         return rollups
 
     def series(
