@@ -33,6 +33,10 @@ _CACHE_KIB = 16_384
 """The writer's page cache. A day's rollups of thousands of users are updated all over, and SQLite's
 own 2 MB might not hold them."""
 
+_READER_CACHE_KIB = 256
+"""A reader's page cache. An answer needs most pages once, and every write empties the cache: to
+keep 2 MB of them only makes each page's memory one that was never touched before."""
+
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 """What is left of the log after a checkpoint; a long read makes it grow meanwhile."""
 
@@ -203,6 +207,7 @@ class Connections:
     def _open_reader(self) -> sqlite3.Connection:
         connection = self._connect()
         connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
         return connection
 
     def _give_back(self, connection: sqlite3.Connection, era: int, whole: bool) -> None:

@@ -6,8 +6,7 @@ import datetime as dt
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
+from itertools import islice, zip_longest
 from typing import Any
 
 from ..distinct import Distinct
@@ -23,12 +22,11 @@ from .base import EventSelection
 __all__ = [
     "ROW",
     "SERIES",
-    "TOTALS",
     "DaySnapshot",
     "details_of",
-    "pattern_of",
+    "patterns_of",
     "rollup_of",
-    "rows_of",
+    "totals_of",
     "users_of",
 ]
 
@@ -79,31 +77,43 @@ class DaySnapshot:
         return {"kind": code, "first": first, "last": last}
 
 
-class _Question:
-    """One question in two forms: of every dimension of a range, and of one.
+_SIZES = (1, 2, 4, 8, 16)
+"""How many dimensions one statement asks for: for every one, Python gives up its lock once, and a
+busy host's loop takes it. Few sizes, so that they stay prepared."""
 
-    Of one, each day is looked up by the whole key: a range of days holds every other dimension's
-    rows too, and there may be 10,000 users.
-    """
 
-    __slots__ = ("of_all", "of_one")
-
-    def __init__(self, columns: str, table: str, rest: str = "") -> None:
-        self.of_all = (
-            f"SELECT dimension, {columns} FROM {table} "
-            f"WHERE kind = :kind AND period BETWEEN :first AND :last {rest}"
-        )
-        self.of_one = f"{_PERIODS} SELECT dimension, {columns} {_OF_ONE.format(table=table)}"
+def _places(size: int) -> str:
+    return ", ".join(f"(:n{place})" for place in range(size))
 
 
 _PERIODS = (
     "WITH RECURSIVE periods (p) AS "
     "(SELECT :first UNION ALL SELECT p + 1 FROM periods WHERE p < :last)"
 )
-_OF_ONE = (
-    "FROM periods CROSS JOIN {table} "
-    "ON {table}.kind = :kind AND {table}.period = p AND {table}.dimension = :dimension"
-)
+
+
+class _Question:
+    """One question in two forms: of every dimension of a range, and of some.
+
+    Of some, each day is looked up by the whole key: a range of days holds every other dimension's
+    rows too, and there may be 10,000 users. Day by day, as the rows are kept.
+    """
+
+    __slots__ = ("of_all", "of_some")
+
+    def __init__(self, columns: str, table: str, rest: str = "") -> None:
+        self.of_all = (
+            f"SELECT dimension, {columns} FROM {table} "
+            f"WHERE kind = :kind AND period BETWEEN :first AND :last {rest}"
+        )
+        self.of_some = {
+            size: f"{_PERIODS}, names (name) AS (VALUES {_places(size)}) "
+            f"SELECT dimension, {columns} FROM periods CROSS JOIN names CROSS JOIN {table} "
+            f"ON {table}.kind = :kind AND {table}.period = p AND {table}.dimension = name {rest}"
+            for size in _SIZES
+        }
+
+
 _WITH_DETAIL = (
     "LEFT JOIN details ON details.kind = rollups.kind AND details.period = rollups.period "
     "AND details.dimension = rollups.dimension"
@@ -119,13 +129,20 @@ def _sums(kind: RollupKind) -> str:
     return ", ".join(("min(first)", "max(last)", *sums))
 
 
-TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
-_DETAILS_OF = _Question("counters", "details")
-_USERS_OF = _Question("users", "distinct_users")
+_TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kind in RollupKind}
+_DETAILS = _Question("counters", "details")
+_DISTINCT_USERS = _Question("users", "distinct_users")
 SERIES = {
     kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
-    f"{_OF_ONE.format(table='rollups')} {_WITH_DETAIL}"
+    "FROM periods CROSS JOIN rollups "
+    "ON rollups.kind = :kind AND rollups.period = p AND rollups.dimension = :dimension "
+    f"{_WITH_DETAIL}"
     for kind in RollupKind
+}
+_PATTERNS = {
+    size: "SELECT dimension, error_type, message, count, first, last, users FROM patterns "
+    f"WHERE dimension IN (VALUES {_places(size)})"
+    for size in _SIZES
 }
 _DAY = {
     kind: f"SELECT rollups.period, rollups.dimension, counters, {_columns(kind)} "
@@ -142,24 +159,16 @@ ROW = {
 """One rollup, by its key in the tables: its details, then what `rollup_of` takes."""
 
 
-def rows_of(
+def totals_of(
     connection: sqlite3.Connection,
-    question: _Question,
     kind: RollupKind,
     days: DateRange,
     dimensions: Iterable[str] | None,
-) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows of a question about some days: of all dimensions, or of each of these."""
-    bounds: dict[str, object] = {
-        "kind": KIND_CODES[kind],
-        "first": day_number(days.start),
-        "last": day_number(days.end),
-    }
-    if dimensions is None:
-        yield from connection.execute(question.of_all, bounds)
-        return
-    for dimension in dict.fromkeys(dimensions):
-        yield from connection.execute(question.of_one, {**bounds, "dimension": dimension})
+) -> Iterator[tuple[str, Rollup]]:
+    """Yield each dimension that has rollups on some days, with the sums of their headlines."""
+    for rows in _asked(connection, _TOTALS[kind], kind, days, dimensions):
+        for dimension, *row in rows:
+            yield dimension, rollup_of(kind, row)
 
 
 def details_of(
@@ -169,11 +178,9 @@ def details_of(
     dimensions: Iterable[str] | None,
 ) -> Iterator[tuple[str, dict[str, int]]]:
     """Yield each dimension that has details on some days, with their sums."""
-    stored: defaultdict[str, list[bytes]] = defaultdict(list)
-    for dimension, blob in rows_of(connection, _DETAILS_OF, kind, days, dimensions):
-        stored[dimension].append(blob)
-    for dimension, blobs in stored.items():
-        yield dimension, sum_details(blobs)
+    for rows in _asked(connection, _DETAILS, kind, days, dimensions):
+        for dimension, stored in _by_dimension(rows):
+            yield dimension, sum_details(stored)
 
 
 def users_of(
@@ -183,9 +190,48 @@ def users_of(
     dimensions: Iterable[str],
 ) -> Iterator[tuple[str, Distinct]]:
     """Yield each dimension that has distinct users on some days, with these."""
-    rows = rows_of(connection, _USERS_OF, kind, days, dimensions)
-    for dimension, found in groupby(rows, itemgetter(0)):
-        yield dimension, Distinct.merge_bytes(blob for _, blob in found)
+    for rows in _asked(connection, _DISTINCT_USERS, kind, days, dimensions):
+        for dimension, stored in _by_dimension(rows):
+            yield dimension, Distinct.merge_bytes(stored)
+
+
+def _asked(
+    connection: sqlite3.Connection,
+    question: _Question,
+    kind: RollupKind,
+    days: DateRange,
+    dimensions: Iterable[str] | None,
+) -> Iterator[Iterable[tuple[Any, ...]]]:
+    """Yield the rows of a question about all dimensions or some of them, a statement's at a time.
+
+    All the rows of a dimension are of one statement.
+    """
+    bounds: dict[str, object] = {
+        "kind": KIND_CODES[kind],
+        "first": day_number(days.start),
+        "last": day_number(days.end),
+    }
+    if dimensions is None:
+        yield connection.execute(question.of_all, bounds)
+        return
+    for size, names in _in_sizes(dimensions):
+        yield connection.execute(question.of_some[size], {**bounds, **names})
+
+
+def _in_sizes(dimensions: Iterable[str]) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield the dimensions by their places in statements of some size, each dimension once."""
+    rest = iter(dict.fromkeys(dimensions))
+    while names := list(islice(rest, _SIZES[-1])):
+        size = next(size for size in _SIZES if size >= len(names))
+        # Where there are fewer names than places, NULL is nobody's.
+        yield size, dict(zip_longest((f"n{place}" for place in range(size)), names))
+
+
+def _by_dimension(rows: Iterable[tuple[str, bytes]]) -> Iterable[tuple[str, list[bytes]]]:
+    found: defaultdict[str, list[bytes]] = defaultdict(list)
+    for dimension, stored in rows:
+        found[dimension].append(stored)
+    return found.items()
 
 
 def rollup_of(kind: RollupKind, row: Sequence[int], detail: bytes | None = None) -> Rollup:
@@ -197,8 +243,9 @@ def rollup_of(kind: RollupKind, row: Sequence[int], detail: bytes | None = None)
     return Rollup(counters, first or 0, last or 0)
 
 
-def pattern_of(
-    dimension: str, error_type: str, message: str, count: int, first: int, last: int, users: str
-) -> Pattern:
-    """Return the pattern of a row of the table of that name."""
-    return Pattern(dimension, error_type, message, count, first, last, USERS.decode(users))
+def patterns_of(connection: sqlite3.Connection, dimensions: Iterable[str]) -> Iterator[Pattern]:
+    """Yield the patterns of these dimensions; unknown ones are missing."""
+    for size, names in _in_sizes(dimensions):
+        for row in connection.execute(_PATTERNS[size], names):
+            dimension, error_type, message, count, first, last, users = row
+            yield Pattern(dimension, error_type, message, count, first, last, USERS.decode(users))

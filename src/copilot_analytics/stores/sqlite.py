@@ -26,12 +26,11 @@ from ._sqlite_erasure import days_to_erase, erase_day, erase_from_patterns
 from ._sqlite_events import Span, select_events, user_spans
 from ._sqlite_reading import (
     SERIES,
-    TOTALS,
     DaySnapshot,
     details_of,
-    pattern_of,
+    patterns_of,
     rollup_of,
-    rows_of,
+    totals_of,
     users_of,
 )
 from ._sqlite_retention import Sweep
@@ -154,8 +153,7 @@ class SQLiteStore(Store):
     ) -> dict[str, Rollup]:
         """See `Store.totals`."""
         with self._connections.reading() as connection:
-            rows = rows_of(connection, TOTALS[kind], kind, range, dimensions)
-            rollups = {row[0]: rollup_of(kind, row[1:]) for row in rows if row[0] is not None}
+            rollups = dict(totals_of(connection, kind, range, dimensions))
             if detail:
                 for dimension, counters in details_of(connection, kind, range, dimensions):
                     rollups[dimension].counters.update(counters)
@@ -192,17 +190,8 @@ class SQLiteStore(Store):
 
     def patterns(self, dimensions: Collection[str]) -> dict[str, Pattern]:
         """See `Store.patterns`."""
-        patterns = {}
         with self._connections.reading() as connection:
-            for dimension in dict.fromkeys(dimensions):
-                row = connection.execute(
-                    "SELECT error_type, message, count, first, last, users FROM patterns "
-                    "WHERE dimension = ?",
-                    (dimension,),
-                ).fetchone()
-                if row is not None:
-                    patterns[dimension] = pattern_of(dimension, *row)
-        return patterns
+            return {found.dimension: found for found in patterns_of(connection, dimensions)}
 
     def generations(self, range: DateRange) -> int:
         """See `Store.generations`: the sum over the days."""
