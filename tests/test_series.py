@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_every_metric_is_kept_for_everything() -> None:
 def test_counts_without_counters_are_0_and_rates_and_averages_none(kind: RollupKind) -> None:
     for metric, value in METRICS[kind].items():
         sampled = re.match("AVERAGE_|P[0-9]+_|.*_RATE|TOKENS_PER_SECOND", metric.value)
-        assert value({}) == (None if sampled else 0)
+        assert value.of({}) == (None if sampled else 0)
 
 
 @pytest.mark.parametrize(
@@ -46,14 +47,42 @@ def test_metrics_are_read_from_the_counters(
     read = column(metric, RollupKind.ACTIVITY)
 
     assert read is not None
-    assert read(counters) == value
+    assert read.of(counters) == value
 
 
 def test_a_family_is_summed() -> None:
     read = column(Metric.ERRORS, RollupKind.COMMAND)
 
     assert read is not None
-    assert read({"error.A": 1, "error.B": 2, "executions": 9}) == 3
+    assert read.of({"error.A": 1, "error.B": 2, "executions": 9}) == 3
+
+
+class _Spied(dict[str, int]):
+    """Counters that note which of them are asked for, and refuse to be looked through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: set[str] = set()
+
+    def get(self, name: str, default: int = 0) -> int:  # type: ignore[override]
+        self.read.add(name)
+        return 1
+
+    def items(self) -> NoReturn:
+        raise AssertionError("a family is read")
+
+
+@pytest.mark.parametrize("kind", METRICS)
+def test_what_metrics_read_they_say(kind: RollupKind) -> None:
+    """Only headlines are there for those that say that they read nothing else."""
+    for value in METRICS[kind].values():
+        if [name for name in value.reads if name.endswith(".")]:
+            assert not value.is_headline(kind)
+            continue
+        counters = _Spied()
+        value.of(counters)
+        assert counters.read == set(value.reads)
+        assert value.is_headline(kind) is (counters.read <= set(HEADLINES[kind]))
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,12 @@ class Rollup(msgspec.Struct, gc=False):
         if other.last > self.last:
             self.last = other.last
 
+    def headlines(self, kind: RollupKind) -> Rollup:
+        """Return it, as one of a kind, with that kind's headline counters only."""
+        counters = self.counters
+        headlines = {name: counters[name] for name in HEADLINES[kind] if name in counters}
+        return Rollup(headlines, self.first, self.last)
+
 
 class Pattern(msgspec.Struct, frozen=True, gc=False):
     """An error pattern over its whole life.

@@ -10,12 +10,27 @@ from .errors import QuestionError
 from .events import EventType
 from .histogram import quantile
 from .queries import Metric, SeriesGroup
-from .rollups import ACTIVITY, DISTINCT_KINDS, RollupKind
+from .rollups import ACTIVITY, DISTINCT_KINDS, HEADLINES, RollupKind
 
 __all__ = ["GROUPS", "METRICS", "Subject", "Value", "column", "metrics_of", "weight"]
 
-Value = Callable[[Mapping[str, int]], float | None]
-"""Reads a metric from a rollup's counters."""
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Reads a metric from a rollup's counters.
+
+    Attributes:
+        of: returns it; None where there is nothing to say.
+        reads: the counters that this takes, families by their prefixes.
+    """
+
+    of: Callable[[Mapping[str, int]], float | None]
+    reads: tuple[str, ...]
+
+    def is_headline(self, kind: RollupKind) -> bool:
+        """Return whether the headline counters of rollups of this kind are enough."""
+        return set(self.reads) <= set(HEADLINES[kind])
+
 
 GROUPS: Mapping[SeriesGroup, RollupKind] = MappingProxyType(
     {
@@ -28,39 +43,44 @@ GROUPS: Mapping[SeriesGroup, RollupKind] = MappingProxyType(
 
 
 def _counter(name: str) -> Value:
-    return lambda counters: counters.get(name, 0)
+    return Value(lambda counters: counters.get(name, 0), (name,))
 
 
 def _family(prefix: str) -> Value:
-    return lambda counters: sum(n for name, n in counters.items() if name.startswith(prefix))
+    def count(counters: Mapping[str, int]) -> int:
+        return sum(n for name, n in counters.items() if name.startswith(prefix))
+
+    return Value(count, (prefix,))
 
 
 def _mean_ms(name: str) -> Value:
-    def value(counters: Mapping[str, int]) -> float | None:
-        samples = counters.get(f"{name}_samples", 0)
-        return counters.get(f"{name}_us", 0) / samples / 1000 if samples else None
+    total, samples = f"{name}_us", f"{name}_samples"
 
-    return value
+    def mean(counters: Mapping[str, int]) -> float | None:
+        count = counters.get(samples, 0)
+        return counters.get(total, 0) / count / 1000 if count else None
+
+    return Value(mean, (total, samples))
 
 
 def _percentile(q: float, prefix: str) -> Value:
     cut = len(prefix)
 
-    def value(counters: Mapping[str, int]) -> float | None:
+    def percentile(counters: Mapping[str, int]) -> float | None:
         buckets = {
             int(name[cut:]): n for name, n in counters.items() if n and name.startswith(prefix)
         }
         return quantile(buckets, q)
 
-    return value
+    return Value(percentile, (prefix,))
 
 
 def _rate(part: str, whole: str) -> Value:
-    def value(counters: Mapping[str, int]) -> float | None:
+    def rate(counters: Mapping[str, int]) -> float | None:
         total = counters.get(whole, 0)
         return counters.get(part, 0) / total if total else None
 
-    return value
+    return Value(rate, (part, whole))
 
 
 def _successes(counters: Mapping[str, int]) -> int:
@@ -77,11 +97,12 @@ def _tokens_per_second(counters: Mapping[str, int]) -> float | None:
     return counters.get("tokens", 0) * 1e6 / taken_us if taken_us else None
 
 
+_RUNS = ("executions", "failures")
 _EXECUTIONS: Mapping[Metric, Value] = {
     Metric.EXECUTIONS: _counter("executions"),
-    Metric.SUCCESSES: _successes,
+    Metric.SUCCESSES: Value(_successes, _RUNS),
     Metric.FAILURES: _counter("failures"),
-    Metric.SUCCESS_RATE: _success_rate,
+    Metric.SUCCESS_RATE: Value(_success_rate, _RUNS),
     Metric.AVERAGE_EXECUTION_MS: _mean_ms("execution"),
     Metric.P50_EXECUTION_MS: _percentile(0.5, "x."),
     Metric.P95_EXECUTION_MS: _percentile(0.95, "x."),
@@ -114,7 +135,7 @@ METRICS: Mapping[RollupKind, Mapping[Metric, Value]] = MappingProxyType(
             Metric.P99_TTFT_MS: _percentile(0.99, "t."),
             Metric.AVERAGE_STREAM_MS: _mean_ms("stream"),
             Metric.TOKENS: _counter("tokens"),
-            Metric.TOKENS_PER_SECOND: _tokens_per_second,
+            Metric.TOKENS_PER_SECOND: Value(_tokens_per_second, ("tokens", "token_us")),
             Metric.MULTI_STEPS_STARTED: _counter(f"e.{EventType.MULTI_STEP_STARTED}"),
             Metric.MULTI_STEPS_COMPLETED: _counter(f"e.{EventType.MULTI_STEP_COMPLETED}"),
             Metric.MULTI_STEPS_FAILED: _counter(f"e.{EventType.MULTI_STEP_FAILED}"),
@@ -131,9 +152,9 @@ METRICS: Mapping[RollupKind, Mapping[Metric, Value]] = MappingProxyType(
         RollupKind.USER: {
             Metric.MESSAGES: _counter("messages"),
             Metric.EXECUTIONS: _counter("executions"),
-            Metric.SUCCESSES: _successes,
+            Metric.SUCCESSES: Value(_successes, _RUNS),
             Metric.FAILURES: _counter("failures"),
-            Metric.SUCCESS_RATE: _success_rate,
+            Metric.SUCCESS_RATE: Value(_success_rate, _RUNS),
             Metric.ERRORS: _counter("errors"),
             Metric.CONNECTIONS: _counter("connections"),
         },

@@ -12,7 +12,7 @@ from .batch import Batch
 from .distinct import Distinct
 from .events import AnalyticsEvent, EventType, MetadataValue
 from .periods import DAY_MS, HOUR_MS, DateRange, day_of
-from .rollups import DISTINCT_KINDS, HEADLINES, Rollup, RollupKind
+from .rollups import DISTINCT_KINDS, Rollup, RollupKind
 from .stores.base import Store
 
 __all__ = [
@@ -184,21 +184,19 @@ def _assert_kind(store: Store, kind: RollupKind, expected: Deltas, span: DateRan
                 hashes.setdefault(key.dimension, set()).update(expected.distinct.get(key, ()))
     assert store.totals(kind, span, detail=True) == totals
     assert store.totals(kind, span) == {
-        dimension: _headlines(kind, total) for dimension, total in totals.items()
+        dimension: total.headlines(kind) for dimension, total in totals.items()
     }
     for (dimension, hourly), rows in series.items():
         assert store.series(kind, dimension, span, hourly=hourly) == rows
+        assert store.series(kind, dimension, span, hourly=hourly, detail=False) == {
+            period: rollup.headlines(kind) for period, rollup in rows.items()
+        }
     if kind in DISTINCT_KINDS:
         users = {dimension: Distinct.of(found) for dimension, found in hashes.items() if found}
         assert store.distinct(kind, list(hashes), span) == users
         assert store.count_distinct(kind, list(hashes), span) == {
             dimension: found.count() for dimension, found in users.items()
         }
-
-
-def _headlines(kind: RollupKind, rollup: Rollup) -> Rollup:
-    counters = {name: n for name, n in rollup.counters.items() if name in HEADLINES[kind]}
-    return Rollup(counters, rollup.first, rollup.last)
 
 
 def _assert_day(

@@ -131,7 +131,7 @@ class ErrorAnswers(Reader):
             )
 
     def _daily(self, dimension: str, range: DateRange) -> TimeSeries:
-        days = self._store.series(RollupKind.PATTERN, dimension, range)
+        days = self._store.series(RollupKind.PATTERN, dimension, range, detail=False)
         at = steps_of(range, Interval.DAY)
         counts = tuple(days.get(day_of(start), _NONE).counters.get("count", 0) for start in at)
         return TimeSeries(Metric.ERRORS, Interval.DAY, at, counts)

@@ -101,13 +101,14 @@ class SeriesAnswers(Reader):
         if value is None:
             return tuple(self._users(kind, name, days) for days in _periods(range, interval))
         hourly = interval is Interval.HOUR
-        rows = self._store.series(kind, name, range, hourly=hourly)
+        detail = not value.is_headline(kind)
+        rows = self._store.series(kind, name, range, hourly=hourly, detail=detail)
         if interval is Interval.WEEK:
             sums = (_sum(rows, week) for week in weeks_of(range))
-            return tuple(value(rollup.counters) for rollup in sums)
+            return tuple(value.of(rollup.counters) for rollup in sums)
         period = hour_of if hourly else day_of
         return tuple(
-            value(rows.get(period(start), _NONE).counters) for start in steps_of(range, interval)
+            value.of(rows.get(period(start), _NONE).counters) for start in steps_of(range, interval)
         )
 
     def _users(self, kind: RollupKind, name: str, days: DateRange) -> int:

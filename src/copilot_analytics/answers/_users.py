@@ -55,7 +55,7 @@ class UserAnswers(Reader):
 
     def user_activity(self, stored_id: str, range: DateRange) -> UserActivity:
         """Return what one user did, by their stored id; zeros if nothing."""
-        rows = sorted(self._store.series(RollupKind.USER, stored_id, range).items())
+        rows = sorted(self._store.series(RollupKind.USER, stored_id, range, detail=False).items())
         days = tuple(
             UserDay(
                 day,

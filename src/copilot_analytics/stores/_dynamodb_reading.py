@@ -13,7 +13,7 @@ from functools import partial
 
 from ..distinct import Distinct
 from ..periods import DateRange, day_of
-from ..rollups import ACTIVITY, HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ..rollups import ACTIVITY, Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock
 from ._dynamodb_client import DynamoDBClient
 from ._dynamodb_items import distinct_of, has_expired, pattern_of, rollup_of
@@ -196,12 +196,7 @@ class RollupReader:
                 total = rollup
             else:
                 total.add(rollup)
-        if total is not None and not detail:
-            headlines = HEADLINES[kind]
-            total.counters = {
-                name: total.counters[name] for name in headlines if name in total.counters
-            }
-        return total
+        return total if total is None or detail else total.headlines(kind)
 
     def _span(self, kind: RollupKind, dimension: str, first: str, last: str) -> Query:
         partition, between = rollup_span(kind, dimension, first, last)

@@ -133,12 +133,15 @@ _TOTALS = {kind: _Question(_sums(kind), "rollups", "GROUP BY dimension") for kin
 _DETAILS = _Question("counters", "details")
 _DISTINCT_USERS = _Question("users", "distinct_users")
 SERIES = {
-    kind: f"{_PERIODS} SELECT rollups.period, counters, {_columns(kind)} "
-    "FROM periods CROSS JOIN rollups "
+    (kind, detail): f"{_PERIODS} SELECT rollups.period, {'counters' if detail else 'NULL'}, "
+    f"{_columns(kind)} FROM periods CROSS JOIN rollups "
     "ON rollups.kind = :kind AND rollups.period = p AND rollups.dimension = :dimension "
-    f"{_WITH_DETAIL}"
+    f"{_WITH_DETAIL if detail else ''}"
     for kind in RollupKind
+    for detail in (False, True)
 }
+"""One dimension's rollups, with their details or without: the period, then as in `ROW`."""
+
 _PATTERNS = {
     size: "SELECT dimension, error_type, message, count, first, last, users FROM patterns "
     f"WHERE dimension IN (VALUES {_places(size)})"

@@ -180,15 +180,22 @@ class Store(ABC):
 
     @abstractmethod
     def series(
-        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+        self,
+        kind: RollupKind,
+        dimension: str,
+        range: DateRange,
+        *,
+        hourly: bool = False,
+        detail: bool = True,
     ) -> dict[str, Rollup]:
-        """Return one dimension's rollups with every counter, by period, only where there is one.
+        """Return one dimension's rollups by period, only where there is one.
 
         Args:
             kind: which rollups; hours are kept for the activity kind only.
             dimension: whose.
             range: which days.
             hourly: by hour instead of by day.
+            detail: with every counter; else only the headline counters (`HEADLINES`).
         """
 
     @abstractmethod

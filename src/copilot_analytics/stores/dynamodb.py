@@ -159,10 +159,19 @@ class DynamoDBStore(Store):
         return self._rollups.totals(kind, range, dimensions, detail=detail)
 
     def series(
-        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+        self,
+        kind: RollupKind,
+        dimension: str,
+        range: DateRange,
+        *,
+        hourly: bool = False,
+        detail: bool = True,
     ) -> dict[str, Rollup]:
         """See `Store.series`."""
-        return self._rollups.series(kind, dimension, range, hourly=hourly)
+        found = self._rollups.series(kind, dimension, range, hourly=hourly)
+        if detail:
+            return found
+        return {period: rollup.headlines(kind) for period, rollup in found.items()}
 
     def distinct(
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange

@@ -15,7 +15,7 @@ from ..batch import Batch
 from ..distinct import Distinct, random_hash, user_hash
 from ..events import AnalyticsEvent
 from ..periods import DAY_MS, DateRange, day_of, parse_day
-from ..rollups import HEADLINES, Pattern, Rollup, RollupKey, RollupKind
+from ..rollups import Pattern, Rollup, RollupKey, RollupKind
 from ..typing import Clock, SystemClock
 from .base import Correction, Erasure, EventSelection, Snapshot, Store
 
@@ -93,20 +93,23 @@ class MemoryStore(Store):
                 if key.kind is kind and key.period in days and _wanted(key, dimensions):
                     totals.setdefault(key.dimension, Rollup({})).add(rollup)
         if not detail:
-            for total in totals.values():
-                total.counters = {
-                    name: total.counters[name] for name in HEADLINES[kind] if name in total.counters
-                }
+            return {dimension: total.headlines(kind) for dimension, total in totals.items()}
         return totals
 
     def series(
-        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+        self,
+        kind: RollupKind,
+        dimension: str,
+        range: DateRange,
+        *,
+        hourly: bool = False,
+        detail: bool = True,
     ) -> dict[str, Rollup]:
         """See `Store.series`."""
         days = set(range.each_day())
         with self._lock:
             return {
-                key.period: _copied(rollup)
+                key.period: _copied(rollup) if detail else rollup.headlines(kind)
                 for key, rollup in self._deltas.rollups.items()
                 if key.kind is kind
                 and key.dimension == dimension

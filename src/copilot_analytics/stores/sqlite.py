@@ -160,7 +160,13 @@ class SQLiteStore(Store):
         return rollups
 
     def series(
-        self, kind: RollupKind, dimension: str, range: DateRange, *, hourly: bool = False
+        self,
+        kind: RollupKind,
+        dimension: str,
+        range: DateRange,
+        *,
+        hourly: bool = False,
+        detail: bool = True,
     ) -> dict[str, Rollup]:
         """See `Store.series`."""
         code, first, last = KIND_CODES[kind], day_number(range.start), day_number(range.end)
@@ -170,8 +176,11 @@ class SQLiteStore(Store):
             code, first, last = HOURS, first * 24, last * 24 + 23
         bounds = {"kind": code, "first": first, "last": last, "dimension": dimension}
         with self._connections.reading() as connection:
-            rows = connection.execute(SERIES[kind], bounds)
-            return {period_name(code, row[0]): rollup_of(kind, row[2:], row[1]) for row in rows}
+            rows = connection.execute(SERIES[kind, detail], bounds)
+            return {
+                period_name(code, period): rollup_of(kind, row, stored)
+                for period, stored, *row in rows
+            }
 
     def distinct(
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
