@@ -78,8 +78,8 @@ class DaySnapshot:
 
 
 _SIZES = (1, 2, 4, 8, 16)
-"""How many dimensions one statement asks for: for every one, Python gives up its lock once, and a
-busy host's loop takes it. Few sizes, so that they stay prepared."""
+"""For how many dimensions one statement asks: a day's rows of all of them are on the same few pages,
+which are then read once. Few sizes, so that the statements stay prepared."""
 
 
 def _places(size: int) -> str:

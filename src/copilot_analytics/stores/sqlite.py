@@ -192,7 +192,7 @@ class SQLiteStore(Store):
     def count_distinct(
         self, kind: RollupKind, dimensions: Sequence[str], range: DateRange
     ) -> dict[str, DistinctUsers]:
-        """See `Store.count_distinct`; one dimension's users are in memory at a time."""
+        """See `Store.count_distinct`; the users of a few dimensions are in memory at a time."""
         with self._connections.reading() as connection:
             found = users_of(connection, kind, range, dimensions)
             return {dimension: users.count() for dimension, users in found}
