@@ -78,7 +78,7 @@ class DaySnapshot:
 
 
 _SIZES = (1, 2, 4, 8, 16)
-"""For how many dimensions one statement asks: a day's rows of all of them are on the same few pages,
+"""For how many dimensions one statement asks: a day's rows of all of them are on the same pages,
 which are then read once. Few sizes, so that the statements stay prepared."""
 
 
