@@ -1,8 +1,9 @@
 r"""Process CPU per server frame with and without the plugin, over real sockets.
 
 20 connections, open and warm, each answer 53 frames; server processes restarted and interleaved
-(bare, plugin, bare, …), the plugin's writer thread included and flushed. Two bare servers differ by
-as much as the plugin adds, one process from the next: take the medians of many restarts.
+(bare, plugin, bare, …), the plugin's writer thread included and flushed; of each process the median
+of five rounds. Two bare servers differ by as much as the plugin adds, one process from the next:
+take the medians of many restarts.
 
     python benchmarks/capture_cpu.py [uvicorn|websockets] [copilot|burst|raw] [restarts=9] \
         [turns=20]
@@ -27,6 +28,10 @@ from _report import Result, ratios
 from websockets.asyncio.client import ClientConnection, connect
 
 CONNECTIONS = 20
+ROUNDS = 5
+"""Measurements of one process, of which the median counts: one alone lasts a third of a second, and
+may be off by a fifth on a machine with neighbours."""
+
 BOUNDS = {"uvicorn": 1.15, "websockets": None}
 
 
@@ -55,11 +60,13 @@ async def _load(kind: str, port: int, turns: int) -> float:
         ]
         await asyncio.gather(*(_talk(socket, 2) for socket in sockets))
         await asyncio.sleep(1.5)  # the store is open by then, which costs once and no frame
-        before = await _cpu_ns(kind, port)
-        await asyncio.gather(*(_talk(socket, turns) for socket in sockets))
-        await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
-        after = await _cpu_ns(kind, port)
-    return (after - before) / (CONNECTIONS * turns * len(ANSWER))
+        taken = []
+        for _ in range(ROUNDS):
+            before = await _cpu_ns(kind, port)
+            await asyncio.gather(*(_talk(socket, turns) for socket in sockets))
+            await asyncio.sleep(1.5)  # the writer thread's last flush belongs to the bill
+            taken.append(await _cpu_ns(kind, port) - before)
+    return statistics.median(taken) / (CONNECTIONS * turns * len(ANSWER))
 
 
 def _run(kind: str, variant: str, workload: str, turns: int) -> float:
