@@ -49,6 +49,7 @@ __all__ = [
     "ACTIVITY",
     "DISTINCT_KINDS",
     "HEADLINES",
+    "NUMBERED_FAMILIES",
     "Pattern",
     "Rollup",
     "RollupKey",
@@ -106,6 +107,9 @@ HEADLINES: Mapping[RollupKind, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Counters that a store can sum over many rows cheaply; at most 12 a kind, never renamed."""
+
+NUMBERED_FAMILIES = ("x.", "t.", "s.", "k.", "c.")
+"""Families of counters whose members are numbers: a histogram's buckets, and bins of confidence."""
 
 DISTINCT_KINDS = frozenset(
     {RollupKind.ACTIVITY, RollupKind.COMMAND, RollupKind.ERROR, RollupKind.PATTERN}

@@ -17,7 +17,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from ..rollups import RollupKind
+from ..rollups import NUMBERED_FAMILIES, RollupKind
 
 __all__ = ["COLUMNS", "FAMILIES", "attribute_of", "counter_of", "counter_values", "counters_of"]
 
@@ -65,7 +65,7 @@ FAMILIES: Mapping[str, str] = MappingProxyType(
 """How the attributes of a family of counters start, by how the counters do; never renamed."""
 
 _NAMED = {attribute: family for family, attribute in FAMILIES.items() if attribute.endswith("_")}
-_NUMBERED = {attribute: family for family, attribute in FAMILIES.items() if len(attribute) == 1}
+_NUMBERED = {FAMILIES[family]: family for family in NUMBERED_FAMILIES}
 _OTHER = "n_"
 
 

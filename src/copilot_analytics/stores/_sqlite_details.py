@@ -17,14 +17,12 @@ from operator import add
 import msgspec
 
 from ..histogram import MAX_BUCKET, ZERO_BUCKET
+from ..rollups import NUMBERED_FAMILIES
 
 __all__ = ["add_to_details", "decode_details", "sum_details"]
 
-_FAMILIES = ("x.", "t.", "s.", "k.", "c.")
-"""Families of counters that number what they count within a histogram's buckets."""
-
 _BUCKETS = range(ZERO_BUCKET, MAX_BUCKET + 1)
-_NAMES = {family: [f"{family}{bucket}" for bucket in _BUCKETS] for family in _FAMILIES}
+_NAMES = {family: [f"{family}{bucket}" for bucket in _BUCKETS] for family in NUMBERED_FAMILIES}
 _PLACES = {
     name: (family, bucket)
     for family, names in _NAMES.items()
