@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Callable, Collection
 from typing import Any
 
-from copilot_analytics.errors import ConfigurationError
+from copilot_analytics.errors import ConfigurationError, ShortSecretError
 
 from .access import Authenticate, Credentials, Principal, Role
 
@@ -32,14 +32,12 @@ def static_token(token: str, *, role: Role = "admin", id: str | None = None) -> 
         id: their id; "admin" for an admin. A user's token needs one.
 
     Raises:
-        ConfigurationError: the token is too short, or a user has no id.
+        ShortSecretError: the token is too short.
+        ConfigurationError: a user has no id.
     """
     size = len(token.encode("utf-8", "surrogatepass"))
     if size < MIN_TOKEN_BYTES:
-        # The token itself is never shown, however short.
-        raise ConfigurationError(
-            "token", f"{size} bytes long", f"give at least {MIN_TOKEN_BYTES} random bytes"
-        )
+        raise ShortSecretError("token", size, f"give at least {MIN_TOKEN_BYTES} random bytes")
     if role == "user" and not id:
         raise ConfigurationError("id", id, "give the id of the user whose token this is")
     expected = digest_of(token)

@@ -15,7 +15,11 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from copilot_analytics.errors import ConfigurationError, MissingDependencyError
+from copilot_analytics.errors import (
+    ConfigurationError,
+    MissingDependencyError,
+    ShortSecretError,
+)
 from copilot_analytics.typing import Clock, SystemClock
 
 from .access import Credentials, Principal, Role
@@ -259,9 +263,7 @@ def _checked_algorithms(given: Sequence[str] | None, secret: str | bytes | None)
         size = len(secret.encode() if isinstance(secret, str) else secret)
         least = max(_SECRET_BYTES[name] for name in given)
         if size < least:
-            raise ConfigurationError(
-                "secret", f"{size} bytes long", f"give at least {least} random bytes"
-            )
+            raise ShortSecretError("secret", size, f"give at least {least} random bytes")
     return tuple(given)
 
 

@@ -3,6 +3,7 @@
 * `CopilotAnalyticsError`
     * `ConfigurationError` (also a `ValueError`): a URL, option or adapter that cannot be used
         * `RuleError`: a rule of a `JsonAdapter` that cannot be used
+        * `ShortSecretError`: a token or key that could be guessed
     * `MissingDependencyError` (also an `ImportError`): an extra is not installed
     * `QuestionError` (also a `ValueError`): a question that cannot be answered as asked
     * `StoreError`: the store could not do what was asked
@@ -23,6 +24,7 @@ __all__ = [
     "QuestionError",
     "RecorderClosedError",
     "RuleError",
+    "ShortSecretError",
     "StoreError",
     "StoreSchemaError",
     "StoreUnavailableError",
@@ -62,6 +64,20 @@ class RuleError(ConfigurationError):
     def __init__(self, index: int, rule: object, remedy: str) -> None:
         super().__init__(f"rules[{index}]", rule, remedy)
         self.index = index
+
+
+class ShortSecretError(ConfigurationError):
+    """A token or key is short enough to be guessed; only its length is kept, never the secret.
+
+    Attributes:
+        value: its size in bytes.
+    """
+
+    def __init__(self, setting: str, size: int, remedy: str) -> None:
+        super().__init__(setting, size, remedy)
+
+    def __str__(self) -> str:
+        return f"{self.setting} is only {self.value} bytes long: {self.remedy}"
 
 
 class MissingDependencyError(CopilotAnalyticsError, ImportError):

@@ -19,7 +19,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 
 from copilot_analytics.config import AnalyticsConfig
-from copilot_analytics.errors import ConfigurationError
+from copilot_analytics.errors import ConfigurationError, ShortSecretError
 from copilot_analytics_graphql import (
     Authenticate,
     Credentials,
@@ -295,7 +295,7 @@ def test_static_tokens() -> None:
 
 @pytest.mark.parametrize("token", ["", "short", "t" * 31])
 def test_short_tokens_are_refused_and_never_shown(token: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"{len(token)} bytes long") as caught:
+    with pytest.raises(ShortSecretError, match=f"token is only {len(token)} bytes") as caught:
         static_token(token)
 
     assert not token or token not in str(caught.value)

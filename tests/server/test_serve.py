@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from copilot_analytics.errors import ConfigurationError
+from copilot_analytics.errors import ShortSecretError
 from copilot_analytics.server.serve import chosen_token
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -92,5 +92,5 @@ def test_token_must_have_32_bytes() -> None:
     token, generated = chosen_token(None)
     assert generated
     assert len(token.encode()) >= 32
-    with pytest.raises(ConfigurationError, match="32 bytes"):
+    with pytest.raises(ShortSecretError, match="the token is only 31 bytes long: give"):
         chosen_token("x" * 31)

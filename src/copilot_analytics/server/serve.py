@@ -24,7 +24,7 @@ from copilot_analytics_graphql import (
 
 from ..analytics import Analytics
 from ..config import AnalyticsConfig
-from ..errors import ConfigurationError
+from ..errors import ShortSecretError
 from .listening import base_url, listen, running
 from .page import PAGE, session_key, sign_in_link
 
@@ -37,14 +37,14 @@ def chosen_token(given: str | None) -> tuple[str, bool]:
     """Return the admin token, and whether it was generated here.
 
     Raises:
-        ConfigurationError: the given one is shorter than 32 bytes.
+        ShortSecretError: the given one is shorter than 32 bytes.
     """
     if not given:
         return secrets.token_urlsafe(MIN_TOKEN_BYTES), True
     if len(given.encode()) < MIN_TOKEN_BYTES:
-        raise ConfigurationError(
+        raise ShortSecretError(
             "the token",
-            f"{len(given.encode())} bytes long",
+            len(given.encode()),
             f"give at least {MIN_TOKEN_BYTES} bytes; "
             'python -c "import secrets; print(secrets.token_urlsafe(32))" makes one',
         )
