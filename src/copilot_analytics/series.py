@@ -10,6 +10,7 @@ from .errors import QuestionError
 from .events import EventType
 from .histogram import quantile
 from .queries import Metric, SeriesGroup
+from .redaction import clean_text
 from .rollups import ACTIVITY, DISTINCT_KINDS, HEADLINES, RollupKind
 
 __all__ = ["GROUPS", "METRICS", "Subject", "Value", "column", "metrics_of", "weight"]
@@ -214,7 +215,11 @@ class Subject:
                 named[1][2],
                 f"{named[0][1]} is given too; ask for one series of one of them",
             )
-        return cls(named[0][0], named[0][2]) if named else cls(RollupKind.ACTIVITY, ACTIVITY)
+        if not named:
+            return cls(RollupKind.ACTIVITY, ACTIVITY)
+        kind, _, name = named[0]
+        # What no stored name has, such as a lone surrogate, not every store can be asked for.
+        return cls(kind, clean_text(name))
 
 
 def metrics_of(kind: RollupKind) -> tuple[Metric, ...]:

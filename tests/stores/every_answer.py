@@ -35,6 +35,10 @@ def _lists(answers: Answers, days: DateRange) -> Iterator[tuple[str, object]]:
         yield f"more users by {by_user}", answers.users(days, order_by=by_user, after=after)
     commands = [row.name for row in answers.popular_commands(days).rows]
     yield "commands_stats", answers.commands_stats([*commands, "unknown"], days)
+    # No stored name has a lone surrogate, but an argument of a command line may.
+    surrogate = "\udcff"
+    yield "commands_stats of a surrogate", answers.commands_stats([surrogate], days)
+    yield "a series of a surrogate", answers.time_series(Metric.ERRORS, days, error_type=surrogate)
     patterns = answers.error_patterns(days, search="step").rows
     yield "error_patterns", patterns
     yield (

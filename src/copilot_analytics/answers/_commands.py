@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ..periods import DateRange
 from ..queries import CommandStats, DistinctUsers, PopularCommand
 from ..rankings import CommandOrder, Page, Position
+from ..redaction import clean_text
 from ..rollups import Rollup, RollupKind
 from ._figures import NO_USERS, bins, error_types, family, latency, mean_ms, ratio
 from ._pages import check_limit, ranked, sought
@@ -52,6 +53,8 @@ class CommandAnswers(Reader):
 
     def commands_stats(self, names: Sequence[str], range: DateRange) -> tuple[CommandStats, ...]:
         """Return everything about some commands, in the order given; see `command_stats`."""
+        # What no stored name has, such as a lone surrogate, not every store can be asked for.
+        names = [clean_text(name) for name in names]
         totals = self._store.totals(RollupKind.COMMAND, range, names, detail=True)
         users = self._store.count_distinct(RollupKind.COMMAND, names, range)
         return tuple(
