@@ -164,9 +164,12 @@ def test_secret_is_in_no_text() -> None:
     with pytest.raises(ConfigurationError, match="at least 32 bytes") as caught:
         AnalyticsConfig(pseudonymise_key="too short")
     assert "too short" not in f"{caught.value} {caught.value!r} {caught.value.args}"
-    with pytest.raises(ConfigurationError, match="at least 32 bytes") as caught:
-        AnalyticsConfig.from_env({"COPILOT_ANALYTICS_PSEUDONYMISE_KEY": "too short"})
-    assert "too short" not in f"{caught.value} {caught.value!r} {caught.value.args}"
+    # As Python reads a variable that is no UTF-8.
+    for unusable in ("too short", "no text \udcff" * 8):
+        with pytest.raises(ConfigurationError, match="at least 32 bytes") as caught:
+            AnalyticsConfig.from_env({"COPILOT_ANALYTICS_PSEUDONYMISE_KEY": unusable})
+        assert unusable not in f"{caught.value} {caught.value.args}"
+        assert repr(unusable)[1:-1] not in f"{caught.value!r} {caught.value.args}"
 
 
 def test_argument_wins_over_variable_also_over_a_bad_one() -> None:

@@ -7,11 +7,11 @@ import hmac
 from collections.abc import Callable, Collection
 from typing import Any
 
-from copilot_analytics.errors import ConfigurationError, ShortSecretError
+from copilot_analytics.errors import ConfigurationError, SecretError
 
 from .access import Authenticate, Credentials, Principal, Role
 
-__all__ = ["MIN_TOKEN_BYTES", "any_of", "digest_of", "request_user", "static_token"]
+__all__ = ["MIN_TOKEN_BYTES", "any_of", "check_token", "digest_of", "request_user", "static_token"]
 
 MIN_TOKEN_BYTES = 32
 """256 bits in the densest encoding; `secrets.token_urlsafe(32)` gives 43 characters."""
@@ -20,6 +20,23 @@ MIN_TOKEN_BYTES = 32
 def digest_of(token: str) -> bytes:
     """Return what may be kept of a token that is random and long: its SHA-256."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def check_token(setting: str, token: str) -> None:
+    """Refuse a token that could be guessed, or that no client could bring.
+
+    Raises:
+        SecretError: it is shorter than 32 bytes, or is nothing that a header carries as it is.
+    """
+    remedy = (
+        f"give at least {MIN_TOKEN_BYTES} bytes of random ASCII; "
+        'python -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
+    )
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        # Clients encode other characters in several ways, and drop spaces at the ends.
+        raise SecretError(setting, "has characters that no HTTP header carries as they are", remedy)
+    if len(token) < MIN_TOKEN_BYTES:
+        raise SecretError(setting, f"is only {len(token)} bytes long", remedy)
 
 
 def static_token(token: str, *, role: Role = "admin", id: str | None = None) -> Authenticate:
@@ -32,12 +49,10 @@ def static_token(token: str, *, role: Role = "admin", id: str | None = None) -> 
         id: their id; "admin" for an admin. A user's token needs one.
 
     Raises:
-        ShortSecretError: the token is too short.
+        SecretError: the token is too short, or is nothing that a header carries as it is.
         ConfigurationError: a user has no id.
     """
-    size = len(token.encode("utf-8", "surrogatepass"))
-    if size < MIN_TOKEN_BYTES:
-        raise ShortSecretError("token", size, f"give at least {MIN_TOKEN_BYTES} random bytes")
+    check_token("token", token)
     if role == "user" and not id:
         raise ConfigurationError("id", id, "give the id of the user whose token this is")
     expected = digest_of(token)

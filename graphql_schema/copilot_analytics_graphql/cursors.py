@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from copilot_analytics.errors import QuestionError, ShortSecretError
+from copilot_analytics.errors import QuestionError, SecretError
 
 from .access import Principal
 
@@ -47,7 +47,7 @@ class Cursors:
             and a cursor then ends with the process.
 
     Raises:
-        ShortSecretError: the key is too short.
+        SecretError: the key is too short.
     """
 
     __slots__ = ("_key",)
@@ -58,8 +58,10 @@ class Cursors:
             return
         self._key = key.encode("utf-8", "surrogatepass")
         if len(self._key) < MIN_KEY_BYTES:
-            raise ShortSecretError(
-                "cursor_key", len(self._key), f"give at least {MIN_KEY_BYTES} random bytes"
+            raise SecretError(
+                "cursor_key",
+                f"is only {len(self._key)} bytes long",
+                f"give at least {MIN_KEY_BYTES} random bytes",
             )
 
     def of_list(self, name: str, arguments: object, principal: Principal) -> ListCursors:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from copilot_analytics.errors import (
     ConfigurationError,
     MissingDependencyError,
-    ShortSecretError,
+    SecretError,
 )
 from copilot_analytics.typing import Clock, SystemClock
 
@@ -263,7 +263,9 @@ def _checked_algorithms(given: Sequence[str] | None, secret: str | bytes | None)
         size = len(secret.encode() if isinstance(secret, str) else secret)
         least = max(_SECRET_BYTES[name] for name in given)
         if size < least:
-            raise ShortSecretError("secret", size, f"give at least {least} random bytes")
+            raise SecretError(
+                "secret", f"is only {size} bytes long", f"give at least {least} random bytes"
+            )
     return tuple(given)
 
 

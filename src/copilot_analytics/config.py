@@ -7,6 +7,7 @@ its variable, a variable over the default. Nothing else in this project reads th
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 import os
@@ -191,10 +192,14 @@ def _is_error_text(value: object) -> str | None:
 
 
 def _is_key(value: object) -> str | None:
-    if value is None or (isinstance(value, str) and len(value.encode()) >= MIN_KEY_BYTES):
+    if value is None:
         return None
+    # What a variable holds need not be UTF-8, and has no bytes then.
+    with contextlib.suppress(UnicodeEncodeError):
+        if isinstance(value, str) and len(value.encode()) >= MIN_KEY_BYTES:
+            return None
     return (
-        f"use a secret text of at least {MIN_KEY_BYTES} bytes; "
+        f"use a secret text of at least {MIN_KEY_BYTES} bytes of UTF-8; "
         'python -c "import secrets; print(secrets.token_urlsafe(32))" makes one'
     )
 

@@ -3,7 +3,7 @@
 * `CopilotAnalyticsError`
     * `ConfigurationError` (also a `ValueError`): a URL, option or adapter that cannot be used
         * `RuleError`: a rule of a `JsonAdapter` that cannot be used
-        * `ShortSecretError`: a token or key that could be guessed
+        * `SecretError`: a token or key that cannot be used
     * `MissingDependencyError` (also an `ImportError`): an extra is not installed
     * `QuestionError` (also a `ValueError`): a question that cannot be answered as asked
     * `StoreError`: the store could not do what was asked
@@ -24,7 +24,7 @@ __all__ = [
     "QuestionError",
     "RecorderClosedError",
     "RuleError",
-    "ShortSecretError",
+    "SecretError",
     "StoreError",
     "StoreSchemaError",
     "StoreUnavailableError",
@@ -66,18 +66,18 @@ class RuleError(ConfigurationError):
         self.index = index
 
 
-class ShortSecretError(ConfigurationError):
-    """A token or key is short enough to be guessed; only its length is kept, never the secret.
+class SecretError(ConfigurationError):
+    """A token or key cannot be used, which is said without it.
 
     Attributes:
-        value: its size in bytes.
+        value: what is wrong with it, in place of the secret; such as "is only 5 bytes long".
     """
 
-    def __init__(self, setting: str, size: int, remedy: str) -> None:
-        super().__init__(setting, size, remedy)
+    def __init__(self, setting: str, flaw: str, remedy: str) -> None:
+        super().__init__(setting, flaw, remedy)
 
     def __str__(self) -> str:
-        return f"{self.setting} is only {self.value} bytes long: {self.remedy}"
+        return f"{self.setting} {self.value}: {self.remedy}"
 
 
 class MissingDependencyError(CopilotAnalyticsError, ImportError):

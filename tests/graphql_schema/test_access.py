@@ -19,7 +19,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 
 from copilot_analytics.config import AnalyticsConfig
-from copilot_analytics.errors import ConfigurationError, ShortSecretError
+from copilot_analytics.errors import ConfigurationError, SecretError
 from copilot_analytics_graphql import (
     Authenticate,
     Credentials,
@@ -295,10 +295,18 @@ def test_static_tokens() -> None:
 
 @pytest.mark.parametrize("token", ["", "short", "t" * 31])
 def test_short_tokens_are_refused_and_never_shown(token: str) -> None:
-    with pytest.raises(ShortSecretError, match=f"token is only {len(token)} bytes") as caught:
+    with pytest.raises(SecretError, match=f"token is only {len(token)} bytes") as caught:
         static_token(token)
 
     assert not token or token not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["ü" * 40, "t" * 40 + "\n", " " + "t" * 40, "\udcff" * 40])
+def test_tokens_that_no_header_carries_are_refused_and_never_shown(token: str) -> None:
+    with pytest.raises(SecretError, match="no HTTP header") as caught:
+        static_token(token)
+
+    assert token.strip() not in repr(caught.value) + str(caught.value)
 
 
 def test_a_user_s_token_needs_the_user() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from copilot_analytics.errors import ShortSecretError
+from copilot_analytics.errors import SecretError
 from copilot_analytics.server.serve import chosen_token
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -62,7 +62,9 @@ def test_serve_takes_the_token_of_the_environment_and_never_prints_it(start: Sta
     [
         (("--store", "sqlite:////no/such/folder/x.db"), 3, "/no/such/folder"),
         (("--store", "nonsense"), 2, "sqlite:///"),
-        (("--token", "short"), 2, "at least 32 bytes"),
+        (("--token", "short"), 2, "is only 5 bytes long: give at least 32"),
+        (("--token", "\udcff" * 40), 2, "no HTTP header"),
+        (("--host", "\udcff"), 2, "no address here"),
     ],
 )
 def test_serve_says_in_one_sentence_what_is_wrong(
@@ -92,5 +94,5 @@ def test_token_must_have_32_bytes() -> None:
     token, generated = chosen_token(None)
     assert generated
     assert len(token.encode()) >= 32
-    with pytest.raises(ShortSecretError, match="the token is only 31 bytes long: give"):
+    with pytest.raises(SecretError, match="the token is only 31 bytes long: give"):
         chosen_token("x" * 31)

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from copilot_analytics.errors import ConfigurationError, ShortSecretError
+from copilot_analytics.errors import ConfigurationError, SecretError
 from copilot_analytics.typing import Clock, Scope
 
 from ..access import Credentials, Principal, Role
@@ -60,14 +60,18 @@ class Sessions:
         hours: how long a session lasts; never longer than the principal that it is of.
 
     Raises:
-        ShortSecretError: the key is too short.
+        SecretError: the key is too short.
         ConfigurationError: the hours are none.
     """
 
     def __init__(self, clock: Clock, key: str | None = None, *, hours: float = 8.0) -> None:
         secret = secrets.token_bytes(32) if key is None else key.encode("utf-8", "surrogatepass")
         if len(secret) < _MIN_KEY_BYTES:
-            raise ShortSecretError("session_key", len(secret), "give at least 32 random bytes")
+            raise SecretError(
+                "session_key",
+                f"is only {len(secret)} bytes long",
+                "give at least 32 random bytes",
+            )
         if not 0 < hours <= _MAX_HOURS:
             raise ConfigurationError(
                 "session_hours", hours, f"give a number of hours up to {_MAX_HOURS}"

@@ -21,33 +21,25 @@ from copilot_analytics_graphql import (
     any_of,
     static_token,
 )
+from copilot_analytics_graphql.authenticators import check_token
 
 from ..analytics import Analytics
 from ..config import AnalyticsConfig
-from ..errors import ShortSecretError
 from .listening import base_url, listen, running
 from .page import PAGE, session_key, sign_in_link
 
-__all__ = ["MIN_TOKEN_BYTES", "chosen_token", "serve"]
-
-MIN_TOKEN_BYTES = 32
+__all__ = ["chosen_token", "serve"]
 
 
 def chosen_token(given: str | None) -> tuple[str, bool]:
     """Return the admin token, and whether it was generated here.
 
     Raises:
-        ShortSecretError: the given one is shorter than 32 bytes.
+        SecretError: the given one is too short, or is nothing that a header carries as it is.
     """
     if not given:
-        return secrets.token_urlsafe(MIN_TOKEN_BYTES), True
-    if len(given.encode()) < MIN_TOKEN_BYTES:
-        raise ShortSecretError(
-            "the token",
-            len(given.encode()),
-            f"give at least {MIN_TOKEN_BYTES} bytes; "
-            'python -c "import secrets; print(secrets.token_urlsafe(32))" makes one',
-        )
+        return secrets.token_urlsafe(32), True
+    check_token("the token", given)
     return given, False
 
 
