@@ -12,19 +12,16 @@ import base64
 import binascii
 import hashlib
 import hmac
-import secrets
 from typing import TypeVar
 
 import msgspec
 
-from copilot_analytics.errors import QuestionError, SecretError
+from copilot_analytics.errors import QuestionError
 
 from .access import Principal
+from .signing import signing_key
 
 __all__ = ["Cursors", "ListCursors"]
-
-MIN_KEY_BYTES = 32
-"""256 bits in the densest encoding; `secrets.token_urlsafe(32)` gives 43 characters."""
 
 _SIGNATURE_BYTES = 16
 """128 bits: nobody hits one by trying."""
@@ -53,16 +50,7 @@ class Cursors:
     __slots__ = ("_key",)
 
     def __init__(self, key: str | None = None) -> None:
-        if key is None:
-            self._key = secrets.token_bytes(MIN_KEY_BYTES)
-            return
-        self._key = key.encode("utf-8", "surrogatepass")
-        if len(self._key) < MIN_KEY_BYTES:
-            raise SecretError(
-                "cursor_key",
-                f"is only {len(self._key)} bytes long",
-                f"give at least {MIN_KEY_BYTES} random bytes",
-            )
+        self._key = signing_key("cursor_key", key)
 
     def of_list(self, name: str, arguments: object, principal: Principal) -> ListCursors:
         """Return the cursors of one list.

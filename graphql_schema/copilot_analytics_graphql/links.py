@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ import msgspec
 from copilot_analytics.exporting import ExportRequest, position_text
 
 from .access import Principal
+from .signing import signing_key
 
 __all__ = ["LINK_PARAMETERS", "ExportLinks", "Link", "LinkError"]
 
@@ -68,10 +68,13 @@ class ExportLinks:
     Args:
         path: where REST's export is.
         key: at least 32 bytes, the same in every process that answers; None makes a random one.
+
+    Raises:
+        SecretError: the key is too short.
     """
 
     def __init__(self, path: str, key: str | None = None) -> None:
-        secret = secrets.token_bytes(32) if key is None else key.encode("utf-8", "surrogatepass")
+        secret = signing_key("cursor_key", key)
         # The same key signs cursors, and none of these may pass for one of those.
         self._key = hmac.digest(secret, _PURPOSE, hashlib.sha256)
         self._path = path

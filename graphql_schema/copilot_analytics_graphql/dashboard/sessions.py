@@ -20,17 +20,17 @@ from typing import Any
 
 import msgspec
 
-from copilot_analytics.errors import ConfigurationError, SecretError
+from copilot_analytics.errors import ConfigurationError
 from copilot_analytics.typing import Clock, Scope
 
 from ..access import Credentials, Principal, Role
+from ..signing import signing_key
 
 __all__ = ["COOKIE", "Sessions"]
 
 COOKIE = "copilot_analytics_session"
 
 _PURPOSE = b"copilot-analytics: sessions"
-_MIN_KEY_BYTES = 32
 _MAX_HOURS = 24 * 30
 _MAX_COOKIE = 4_096
 _MAX_KEPT = 10_000
@@ -65,13 +65,7 @@ class Sessions:
     """
 
     def __init__(self, clock: Clock, key: str | None = None, *, hours: float = 8.0) -> None:
-        secret = secrets.token_bytes(32) if key is None else key.encode("utf-8", "surrogatepass")
-        if len(secret) < _MIN_KEY_BYTES:
-            raise SecretError(
-                "session_key",
-                f"is only {len(secret)} bytes long",
-                "give at least 32 random bytes",
-            )
+        secret = signing_key("session_key", key)
         if not 0 < hours <= _MAX_HOURS:
             raise ConfigurationError(
                 "session_hours", hours, f"give a number of hours up to {_MAX_HOURS}"
